@@ -1,0 +1,195 @@
+"""Pipeline YAML -> frozen, strict models; canonical JSON; digest.
+
+One YAML in ``configs/`` is one named translation. Unknown keys are errors. Components own their options: the
+mappings under ``generator``, ``discriminator`` and ``objective`` are handed to the component that their first key
+names, which checks them itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from translate import lookup
+from translate.errors import ConfigError
+from translate.shipped import shipped_folder
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Frozen(BaseModel):
+    """Base of every configuration: immutable, strict types, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+
+
+class Domains(Frozen):
+    """The two worlds: ``a`` is translated into ``b``."""
+
+    a: str
+    """What is read, in words, e.g. ``painting``."""
+    b: str
+    """What comes out, e.g. ``photograph``."""
+
+
+class Run(Frozen):
+    """How the batch job treats images; every field but ``fail_share`` changes pixels."""
+
+    size: int | Literal["native"] = "native"
+    """Working size: the short side in pixels, or the image's own. Results return to the input's size."""
+    format: Literal["keep", "png", "jpeg", "webp"] = "keep"
+    quality: int = Field(default=92, ge=1, le=100)
+    """Of JPEG and WebP."""
+    pixels: Literal["exact", "compat"] = "exact"
+    """``compat`` reproduces the test script of pytorch-CycleGAN-and-pix2pix."""
+    fail_share: float = Field(default=0.05, ge=0, le=1)
+    """The run fails (exit 3) when a larger share of its items failed."""
+
+
+class Data(Frozen):
+    """Where training images lie under the data URL and how they are cut."""
+
+    kind: Literal["unpaired", "paired"]
+    """``unpaired``: folders ``a`` and ``b``. ``paired``: the same names in both."""
+    a: str = "trainA"
+    b: str = "trainB"
+    anchors_a: str | None = None
+    anchors_b: str | None = None
+    """Two more folders with the same names in both: pairs with a known answer beside an unpaired set."""
+    short_side_px: tuple[int, int]
+    """Images are resized to a short side drawn from this range before the crop, so that scale varies."""
+    crop_px: int = Field(ge=16)
+    flip: bool = True
+    jitter: float = Field(default=0.0, ge=0, le=1)
+    """Strength of brightness, contrast and colour changes of the source half (never of a target)."""
+    channels_a: Literal[1, 3] = 3
+    channels_b: Literal[1, 3] = 3
+
+    @model_validator(mode="before")
+    @classmethod
+    def _range(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(values.get("short_side_px"), list):
+            values = {**values, "short_side_px": tuple(values["short_side_px"])}
+        return values
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Data:
+        low, high = self.short_side_px
+        if not self.crop_px <= low <= high:
+            raise ValueError(f"short_side_px {low}-{high} must be ascending and not below crop_px {self.crop_px}")
+        if (self.anchors_a is None) != (self.anchors_b is None):
+            raise ValueError("anchors_a and anchors_b go together: give both or neither")
+        return self
+
+
+class Training(Frozen):
+    """A training: the game, its players, its data and its pace. Durations are in images seen."""
+
+    objective: dict[str, Any]
+    """``name`` and the options of `translate.objectives.<name>`."""
+    generator: dict[str, Any]
+    """``architecture`` and the options of `translate.models.<architecture>`."""
+    discriminator: dict[str, Any]
+    data: Data
+    images: int = Field(ge=1)
+    batch: int = Field(ge=1)
+    learning_rate: float = Field(default=2e-4, gt=0)
+    betas: tuple[float, float] = (0.5, 0.999)
+    decay_from: float = Field(default=0.5, ge=0, le=1)
+    """Share of the images after which the rate falls linearly to zero."""
+    warmup_images: int = Field(default=0, ge=0)
+    ema_half_life_images: int = Field(default=2000, ge=1)
+    """Half-life of the moving average of the generators' weights; the average is what is published."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """``auto``: bfloat16 where the processor multiplies it in hardware."""
+    sample_every_images: int = Field(default=2000, ge=1)
+    checkpoint_every_images: int = Field(default=2000, ge=1)
+    seed: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _betas(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(values.get("betas"), list):
+            values = {**values, "betas": tuple(values["betas"])}
+        return values
+
+
+class Pipeline(Frozen):
+    """One named translation."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    summary: str
+    domains: Domains
+    model: str | None = None
+    """``name`` or ``name@version`` in the registry; None until one is trained: then ``--model`` must say."""
+    samples: str | None = None
+    """Folder of shipped sample inputs, for `translate run` without ``--input``."""
+    run: Run = Run()
+    training: Training | None = None
+    trained_by: str | None = None
+    """Name of the pipeline whose training also makes this one's model (the other direction of one game)."""
+
+    @model_validator(mode="after")
+    def _one_training(self) -> Pipeline:
+        if self.training is not None and self.trained_by is not None:
+            raise ValueError("give training or trained_by, not both")
+        return self
+
+
+def canonical_json(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """The one JSON text of a value: sorted keys, no spaces, UTF-8."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """``sha256:<hex>`` of a value's canonical JSON."""
+    return "sha256:" + hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def pipeline_names() -> list[str]:
+    """Names of the shipped pipelines, sorted."""
+    return sorted(path.stem for path in shipped_folder("configs").glob("*.yaml"))
+
+
+def load_pipeline(name_or_path: str) -> Pipeline:
+    """Read a shipped pipeline by name, or a YAML file by path (anything that ends in .yaml or .yml).
+
+    Raises `ConfigError` (names file, key, what was got and expected) or `UnknownNameError`.
+    """
+    if name_or_path.endswith((".yaml", ".yml")):
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise ConfigError(f"no pipeline file {name_or_path!r}; give an existing YAML or a name: "
+                              f"{', '.join(pipeline_names())}")
+    else:
+        if name_or_path not in pipeline_names():
+            raise lookup.unknown("pipeline", name_or_path, pipeline_names())
+        path = shipped_folder("configs") / f"{name_or_path}.yaml"
+    return parse_pipeline(path.read_text(encoding="utf-8"), where=str(path))
+
+
+def parse_pipeline(text: str, where: str) -> Pipeline:
+    """Parse YAML text; ``where`` names it in errors."""
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where} is not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where} must hold a mapping with name, summary, domains ...; got {type(values).__name__}")
+    return validate(Pipeline, values, where)
+
+
+def validate(model: type[M], values: dict[str, Any], where: str) -> M:
+    """Build a configuration, turning pydantic's findings into one `ConfigError` with a line for each."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(str(part) for part in e['loc']) or '(whole)'}: {e['msg']} (got {e['input']!r:.80})"
+                 for e in error.errors()]
+        raise ConfigError(f"{where} is not a valid configuration:\n" + "\n".join(lines)) from error

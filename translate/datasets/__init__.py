@@ -1,0 +1,1 @@
+"""Public sets made ready for training, one file each."""

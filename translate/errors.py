@@ -1,0 +1,93 @@
+"""Every exception of the project and every exit code, on one page.
+
+All of them are picklable (positional arguments only), because they travel between processes.
+A user's mistake never ends in a traceback: the CLI prints ``str(error)`` and exits with ``exit_code``.
+"""
+
+from __future__ import annotations
+
+EXIT_OK = 0
+EXIT_INTERNAL = 1
+EXIT_USAGE = 2
+EXIT_ITEMS_FAILED = 3
+EXIT_STORAGE = 4
+EXIT_LOCKED = 5
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+class TranslateError(Exception):
+    """Root of the tree. The message says what was wrong, what was expected and what to do."""
+
+    exit_code = EXIT_INTERNAL
+
+class UsageError(TranslateError):
+    """A flag, name, path or combination that cannot work."""
+
+    exit_code = EXIT_USAGE
+
+class ConfigError(UsageError):
+    """A pipeline YAML that is not valid: unknown key, wrong type, contradiction."""
+
+class UnknownNameError(UsageError):
+    """A public name (architecture, objective, engine, pipeline ...) that no file carries."""
+
+class WorkDigestError(UsageError):
+    """The outputs that are there were made by other work (model, format, pixels ...)."""
+
+class ModelError(TranslateError):
+    """A model is missing, damaged, or of a kind that cannot be read."""
+
+    exit_code = EXIT_USAGE
+
+class DataError(TranslateError):
+    """A training set that cannot be used; names what is missing or unreadable."""
+
+    exit_code = EXIT_USAGE
+
+class TrainingError(TranslateError):
+    """Training gave up (for example: the loss stayed non-finite)."""
+
+class StoreError(TranslateError):
+    """Storage could not be reached or refused; not the fault of one item."""
+
+    exit_code = EXIT_STORAGE
+
+class NotFoundError(StoreError):
+    """No object has this key."""
+
+class PreconditionError(StoreError):
+    """A conditional put or get did not apply: the object exists already, or was changed."""
+
+class AccessError(StoreError):
+    """The store refused the credentials, or the clock is off."""
+
+class UnavailableError(StoreError):
+    """The store was busy, timed out or broke off, also after our own retries."""
+
+class LockedError(TranslateError):
+    """Another run holds the output."""
+
+    exit_code = EXIT_LOCKED
+
+class ItemsFailedError(TranslateError):
+    """More items failed than the allowed share."""
+
+    exit_code = EXIT_ITEMS_FAILED
+
+class ItemError(TranslateError):
+    """One image could not be translated; an outcome of the job, not its end.
+
+    ``code`` is stable and documented: ``input.truncated``, ``input.empty``, ``input.not_an_image``,
+    ``input.too_large``, ``input.unsupported_mode``, ``input.animated``, ``input.changed``, ``input.gone``,
+    ``output.invalid``, ``output.key_refused``, ``store.integrity``, ``store.unavailable``.
+    """
+
+    exit_code = EXIT_ITEMS_FAILED
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"

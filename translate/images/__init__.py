@@ -1,0 +1,1 @@
+"""Images at the border: bytes, pixels, tensors, augmentation."""

@@ -1,0 +1,1 @@
+"""Measures of a translation, one family per file."""

@@ -1,0 +1,1 @@
+"""Architectures, translators and their on-disk form."""

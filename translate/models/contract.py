@@ -1,0 +1,60 @@
+"""What an architecture file offers.
+
+A file ``translate/models/<name>.py`` whose ``ROLE`` is set is an architecture: found by its file name, built from
+its own frozen config, complete before the first batch, without I/O.
+
+    ROLE = "generator" | "discriminator"
+    Config                                    # subclass of translate.config.Frozen, all fields with defaults
+    Network(config: Config)                   # nn.Module
+
+A generator maps ``(N, in_channels, H, W)`` float in [-1, 1] to ``(N, out_channels, H, W)``, H and W multiples of
+``config.multiple``; a discriminator maps images to a list of score maps, one a scale: ``list[(N, 1, h, w)]``.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from torch import nn
+
+from translate import lookup
+from translate.config import Frozen, validate
+
+Role = Literal["generator", "discriminator"]
+
+
+class ArchitectureConfig(Frozen):
+    """Base of every architecture's configuration."""
+
+    @property
+    def multiple(self) -> int:
+        """Height and width of the input must be multiples of this (1 for discriminators)."""
+        return 1
+
+
+def architectures(role: Role) -> list[str]:
+    """Names of the architectures with a role, sorted, read from the sources without importing them."""
+    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if _role(path) == role)
+
+
+def parse_config(role: Role, values: dict[str, Any], where: str) -> tuple[str, ArchitectureConfig]:
+    """Split ``{"architecture": name, **options}`` into the name and that architecture's checked configuration."""
+    options = dict(values)
+    name = str(options.pop("architecture", ""))
+    module = lookup.load("translate.models", name, f"{role} architecture", among=architectures(role))
+    return name, cast("ArchitectureConfig", validate(module.Config, options, f"{where} ({name})"))
+
+
+def build(role: Role, name: str, config: ArchitectureConfig) -> nn.Module:
+    """A new network with freshly drawn weights."""
+    module = lookup.load("translate.models", name, f"{role} architecture", among=architectures(role))
+    return cast("nn.Module", module.Network(config))
+
+
+def _role(path: Path) -> str | None:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "ROLE" for t in node.targets):
+            return str(ast.literal_eval(node.value))
+    return None

@@ -1,0 +1,178 @@
+"""The ResNet generator of CycleGAN, plain or with antialiased sampling.
+
+Johnson et al. 2016 (arXiv:1603.08155) as used by Zhu et al. 2017 (arXiv:1703.10593), section 7.2: a 7x7 stem, two
+stride-2 downs, residual blocks, two ups, a 7x7 head. Antialiased sampling after Zhang 2019 (arXiv:1904.11486), as
+used by CUT (Park et al. 2020, arXiv:2007.15651).
+
+Shapes: N batch, C channels, H, W; (N, in_channels, H, W) float in [-1, 1] -> (N, out_channels, H, W).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from translate.models.contract import ArchitectureConfig
+
+ROLE = "generator"
+
+
+class Config(ArchitectureConfig):
+    """ResNet generator; ``resnet_9blocks`` of the reference is the default."""
+
+    in_channels: int = Field(default=3, ge=1)
+    out_channels: int = Field(default=3, ge=1)
+    width: int = Field(default=64, ge=1)
+    """Channels of the first layer; twice and four times as many below."""
+    blocks: int = Field(default=9, ge=0)
+    sampling: Literal["plain", "antialiased"] = "plain"
+    """``plain``: strided and transposed convolutions. ``antialiased``: blur before dropping or after adding pixels."""
+    norm: Literal["instance", "batch", "none"] = "instance"
+    affine: bool = False
+    """Instance norm with learned scale and shift (batch norm always has them)."""
+    dropout: bool = False
+    """Dropout of 0.5 inside the residual blocks."""
+    residual_output: bool = False
+    """Add the last layer's output to the input instead of ending in tanh: the network learns only the change."""
+
+    @property
+    def multiple(self) -> int:
+        """Two stride-2 levels."""
+        return 4
+
+    @model_validator(mode="after")
+    def _residual_needs_equal_channels(self) -> Config:
+        if self.residual_output and self.in_channels != self.out_channels:
+            raise ValueError("residual_output needs in_channels equal to out_channels")
+        return self
+
+
+class BlurDown(nn.Module):
+    """Halve H and W: fixed [1,2,1] x [1,2,1] / 16 depthwise blur, reflect pad 1, stride 2."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        kernel = torch.tensor([1.0, 2.0, 1.0])
+        filt = torch.outer(kernel, kernel) / 16
+        self.channels = channels
+        self.register_buffer("filt", filt.expand(channels, 1, 3, 3).clone(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, ceil(H/2), ceil(W/2))."""
+        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), self.filt.to(x.dtype), stride=2, groups=self.channels)
+
+
+class BlurUp(nn.Module):
+    """Double H and W: fixed [1,3,3,1] x [1,3,3,1] / 16 depthwise transposed blur, replicate pad 1, stride 2."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        kernel = torch.tensor([1.0, 3.0, 3.0, 1.0])
+        filt = torch.outer(kernel, kernel) / 16
+        self.channels = channels
+        self.register_buffer("filt", filt.expand(channels, 1, 4, 4).clone(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, 2H, 2W)."""
+        x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+        x = F.conv_transpose2d(x, self.filt.to(x.dtype), stride=2, padding=2, groups=self.channels)
+        return x[:, :, 1:-1, 1:-1]
+
+
+class Block(nn.Module):
+    """Residual block: reflect pad, 3x3, norm, ReLU, (dropout), reflect pad, 3x3, norm, added to its input."""
+
+    def __init__(self, config: Config, channels: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=has_bias(config)),
+            *norm(config, channels),
+            nn.ReLU(inplace=True),
+        ]
+        if config.dropout:
+            layers.append(nn.Dropout(0.5))
+        layers += [
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=has_bias(config)),
+            *norm(config, channels),
+        ]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> the same shape."""
+        out: Tensor = x + self.layers(x)
+        return out
+
+
+class Network(nn.Module):
+    """The generator. ``encode`` gives the features that patchwise contrastive terms look at."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.stem = nn.Sequential(
+            nn.Conv2d(config.in_channels, width, 7, padding=3, padding_mode="reflect", bias=has_bias(config)),
+            *norm(config, width),
+            nn.ReLU(inplace=True),
+        )
+        self.down = nn.Sequential(*_down(config, width), *_down(config, 2 * width))
+        self.blocks = nn.Sequential(*(Block(config, 4 * width) for _ in range(config.blocks)))
+        self.up = nn.Sequential(*_up(config, 4 * width), *_up(config, 2 * width))
+        self.head = nn.Conv2d(width, config.out_channels, 7, padding=3, padding_mode="reflect")
+        initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, H, W); H, W multiples of 4 and at least 8.
+
+        In [-1, 1], except with ``residual_output``, where training lets values leave the range and the
+        translator clamps them.
+        """
+        y: Tensor = self.head(self.up(self.blocks(self.down(self.stem(x)))))
+        return x + y if self.config.residual_output else torch.tanh(y)
+
+
+def _down(config: Config, channels: int) -> list[nn.Module]:
+    antialiased = config.sampling == "antialiased"
+    stride = 1 if antialiased else 2
+    layers = [
+        nn.Conv2d(channels, 2 * channels, 3, stride=stride, padding=1, bias=has_bias(config)),
+        *norm(config, 2 * channels),
+        nn.ReLU(inplace=True),
+    ]
+    return [*layers, BlurDown(2 * channels)] if antialiased else layers
+
+
+def _up(config: Config, channels: int) -> list[nn.Module]:
+    half = channels // 2
+    tail = [*norm(config, half), nn.ReLU(inplace=True)]
+    if config.sampling == "antialiased":
+        return [BlurUp(channels), nn.Conv2d(channels, half, 3, padding=1, bias=has_bias(config)), *tail]
+    bias = has_bias(config)
+    return [nn.ConvTranspose2d(channels, half, 3, stride=2, padding=1, output_padding=1, bias=bias), *tail]
+
+
+def has_bias(config: Config) -> bool:
+    """Only instance norm leaves the convolutions before it a bias; it has no shift of its own in the reference."""
+    return config.norm == "instance"
+
+
+def norm(config: Config, channels: int) -> list[nn.Module]:
+    """The normalisation layer of a configuration, or none."""
+    if config.norm == "batch":
+        return [nn.BatchNorm2d(channels)]
+    if config.norm == "instance":
+        return [nn.InstanceNorm2d(channels, affine=config.affine)]
+    return []
+
+
+def initialise(network: nn.Module) -> None:
+    """Weights of convolutions ~ N(0, 0.02), biases 0 (arXiv:1703.10593, section 7.2); norms 1 and 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

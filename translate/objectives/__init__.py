@@ -1,0 +1,1 @@
+"""Training games, one file each."""

@@ -1,0 +1,28 @@
+"""How long work tells how far it is, without knowing who listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One report of progress; reported as often as convenient, shown at the listener's pace."""
+
+    done: int
+    """Units finished so far, this time and before."""
+    total: int | None
+    """Units in all, None if not known yet."""
+    unit: str
+    """What is counted, e.g. ``images``."""
+    note: str = ""
+    """A few words beside the bar, e.g. ``3 failed``."""
+
+
+Listener = Callable[[Progress], None]
+
+
+def silent(progress: Progress) -> None:
+    """The listener that does nothing."""
+    del progress

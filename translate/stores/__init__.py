@@ -1,0 +1,1 @@
+"""Object stores: one contract, one file per URL scheme."""

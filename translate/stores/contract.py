@@ -1,0 +1,94 @@
+"""The contract of an object store: flat bytes by key.
+
+One implementation per URL scheme stands beside this file; `translate.stores.open_store` finds it. Keys are
+relative to the store's root, use ``/`` and never start with one. Every method may raise a `StoreError`
+(`AccessError`, `UnavailableError`); stores are picklable and safe to use from several threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """What a listing or a head says of one object."""
+
+    key: str
+    size_bytes: int
+    etag: str
+    """Opaque version of the content, without quotes; changes whenever the object is written anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object with its bytes."""
+
+    info: ObjectInfo
+    data: bytes
+
+
+class PutMode(Enum):
+    """When a put may take effect."""
+
+    OVERWRITE = "overwrite"
+    CREATE = "create"
+    """Only if absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class IfUnchanged:
+    """Put only if the object still has this ETag."""
+
+    etag: str
+
+
+class ObjectStore(Protocol):
+    """Flat bytes by key."""
+
+    @property
+    def url(self) -> str:
+        """Where the store is, without secrets; `open_store(url)` opens the same place."""
+        ...
+
+    def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
+        """Stream every object whose key starts with ``prefix``, recursively, in order of the keys' UTF-8 bytes.
+
+        Never holds more than a page. ``start_after`` (exclusive) goes on where a listing ended.
+        """
+        ...
+
+    def get(self, key: str, *, if_match: str | None = None) -> StoredObject:
+        """Read one object whole.
+
+        Raises `NotFoundError`; `PreconditionError` if ``if_match`` is given and is not the ETag.
+        """
+        ...
+
+    def put(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        mode: PutMode | IfUnchanged = PutMode.OVERWRITE,
+        content_type: str = "application/octet-stream",
+    ) -> ObjectInfo:
+        """Write one object atomically: readers see the old bytes or the new ones, whole.
+
+        Raises `PreconditionError` if ``mode`` did not apply; `ItemError` ``output.key_refused`` if this store
+        cannot hold such a key.
+        """
+        ...
+
+    def head(self, key: str) -> ObjectInfo:
+        """Facts of one object; raises `NotFoundError`."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove one object; a missing one is fine."""
+        ...
