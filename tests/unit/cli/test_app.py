@@ -1,0 +1,110 @@
+"""How the command ends: version, help, messages and exit codes, each in a process of its own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import translate
+
+TRANSLATE = Path(sys.executable).with_name("translate")
+
+
+def call(*args, **env):
+    return subprocess.run([TRANSLATE, *args], capture_output=True, text=True, timeout=60, check=False,
+                          env={**os.environ, **env})
+
+
+def program(body, *args):
+    """The command with one of its parts replaced by ``body``, which defines `broken()`."""
+    code = (f"{body}\nimport translate.config\ntranslate.config.pipeline_names = broken\n"
+            "from translate.cli.app import main\nmain()")
+    return [sys.executable, "-c", code, "pipelines", "list", *args]
+
+
+def run_program(body, *args, **env):
+    return subprocess.run(program(body, *args), capture_output=True, text=True, timeout=60, check=False,
+                          env={**os.environ, **env})
+
+
+def test_version():
+    done = call("--version")
+    assert (done.returncode, done.stdout) == (0, f"translate {translate.__version__}\n")
+
+
+def test_help_is_quick_and_lists_every_verb():
+    call("--help")
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = call("--help")
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.5, f"translate --help took {min(times):.2f} s; import inside functions"
+    folder = Path(translate.__file__).parent / "cli"
+    verbs = {path.stem for path in folder.glob("[a-z]*.py")} - {"app", "console"}
+    assert "pipelines" in verbs
+    for verb in verbs:
+        assert re.search(rf"│ {verb} ", done.stdout), f"{verb} is not in the help"
+
+
+def test_help_of_every_verb_works():
+    folder = Path(translate.__file__).parent / "cli"
+    for verb in {path.stem for path in folder.glob("[a-z]*.py")} - {"app", "console"}:
+        done = call(verb, "--help")
+        assert done.returncode == 0, done.stderr
+        assert "Usage: translate " + verb in done.stdout
+
+
+def test_wrong_option_is_usage():
+    assert call("--nonsense").returncode == 2
+
+
+def test_our_error_is_one_message_and_its_exit_code():
+    done = call("pipelines", "show", "monet2foto")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: unknown pipeline 'monet2foto'; known: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_our_error_as_json():
+    done = call("pipelines", "show", "monet2foto", "--json")
+    error = json.loads(done.stderr)["error"]
+    assert (error["kind"], error["exit_code"], done.returncode) == ("UnknownNameError", 2, 2)
+
+
+def test_traceback_on_demand():
+    assert "Traceback" in call("pipelines", "show", "monet2foto", TRANSLATE_TRACEBACK="1").stderr
+
+
+def test_unexpected_error_says_where_the_traceback_is(tmp_path):
+    done = run_program("def broken(): return 1 / 0", TMPDIR=str(tmp_path))
+    assert done.returncode == 1
+    assert "unexpected ZeroDivisionError: division by zero" in done.stderr
+    assert "Traceback" not in done.stderr
+    [file] = tmp_path.glob("translate-traceback-*.txt")
+    assert str(file) in done.stderr
+    assert "in broken" in file.read_text()
+
+
+def test_unexpected_error_shown_on_demand(tmp_path):
+    done = run_program("def broken(): return 1 / 0", TMPDIR=str(tmp_path), TRANSLATE_TRACEBACK="1")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_signals_have_their_exit_codes():
+    body = "import time\ndef broken():\n    print('ready', flush=True)\n    time.sleep(60)"
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        pipe = subprocess.PIPE
+        with subprocess.Popen(program(body), stdout=pipe, stderr=pipe, text=True) as child:
+            assert child.stdout.readline() == "ready\n"
+            child.send_signal(number)
+            _, err = child.communicate(timeout=30)
+        assert child.returncode == code
+        assert "Traceback" not in err

@@ -1,0 +1,47 @@
+"""`translate pipelines`."""
+
+import json
+
+import yaml
+from typer.testing import CliRunner
+
+from translate.cli.pipelines import app
+from translate.config import digest, parse_pipeline, pipeline_names
+
+YAML = """
+name: test
+summary: painting to photograph
+domains: {a: painting, b: photograph}
+run: {size: 256}
+"""
+
+
+def test_list_has_every_shipped_pipeline():
+    done = CliRunner().invoke(app, ["list"])
+    assert done.exit_code == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["NAME", *pipeline_names()]
+
+
+def test_list_as_json():
+    done = CliRunner().invoke(app, ["list", "--json"])
+    assert [pipeline["name"] for pipeline in json.loads(done.stdout)] == pipeline_names()
+
+
+def test_show_is_yaml_that_says_the_same(tmp_path):
+    file = tmp_path / "test.yaml"
+    file.write_text(YAML)
+    done = CliRunner().invoke(app, ["show", str(file)])
+    assert done.exit_code == 0
+    first, _, rest = done.stdout.partition("\n")
+    pipeline = parse_pipeline(YAML, "here")
+    assert parse_pipeline(rest, "there") == pipeline
+    assert first == f"# digest: {digest(pipeline.model_dump(mode='json'))}"
+    assert yaml.safe_load(rest)["run"]["quality"] == 92, "defaults are spelled out"
+
+
+def test_show_as_json(tmp_path):
+    file = tmp_path / "test.yaml"
+    file.write_text(YAML)
+    shown = json.loads(CliRunner().invoke(app, ["show", str(file), "--json"]).stdout)
+    assert shown["pipeline"]["run"]["size"] == 256
+    assert shown["digest"].startswith("sha256:")

@@ -1,0 +1,111 @@
+"""The `translate` command: finds the verbs, and turns every ending into a message and an exit code.
+
+A verb is a file beside this one. It holds either a function of the file's name (``translate run``:
+``run.run``) or a typer ``app`` with commands of its own (``translate models list``: ``models.app``). Verb files
+import only the standard library and typer at the top, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from translate import __version__, lookup
+from translate.errors import EXIT_INTERNAL, EXIT_TERMINATED, TranslateError
+
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+NOT_VERBS = {"app", "console"}
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"translate {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop."),
+    ] = False,
+) -> None:
+    """Image-to-image translation, from bucket to bucket.
+
+    Start with: translate run --pipeline monet2photo
+    """
+    del version
+
+
+def build_app() -> typer.Typer:
+    """The command with every verb that has a file in this folder."""
+    root = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    root.callback()(_root)
+    for name in lookup.names("translate.cli"):
+        if name in NOT_VERBS:
+            continue
+        verb = lookup.load("translate.cli", name, "verb")
+        if hasattr(verb, "app"):
+            root.add_typer(verb.app, name=name)
+        else:
+            root.command(name)(getattr(verb, name))
+    return root
+
+
+def main() -> None:
+    """Run the command line and exit. 0 fine, 1 our bug, 2 usage; the rest stands in `translate.errors`.
+
+    ``TRANSLATE_TRACEBACK=1`` shows tracebacks; with ``--json`` errors are one JSON line on stderr.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.excepthook = _unexpected
+    command = typer.main.get_command(build_app())
+    try:
+        command(prog_name="translate")
+    except TranslateError as error:
+        if _wants_traceback():
+            traceback.print_exception(error)
+        _complain(type(error).__name__, str(error), error.exit_code)
+        raise SystemExit(error.exit_code) from None
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """SIGTERM unwinds the stack like Ctrl-C does. Work that can stop gently sets its own handler."""
+    del number, frame
+    raise SystemExit(EXIT_TERMINATED)
+
+
+def _unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Python's last resort for an exception that nobody caught: our bug. Python itself then exits with 1."""
+    if _wants_traceback():
+        traceback.print_exception(kind, error, trace)
+        return
+    handle, name = tempfile.mkstemp(prefix="translate-traceback-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        traceback.print_exception(kind, error, trace, file=file)
+    _complain(
+        kind.__name__,
+        f"unexpected {kind.__name__}: {error}\nThis is a fault of the program. The traceback is in {name}; "
+        "TRANSLATE_TRACEBACK=1 shows it here.",
+        EXIT_INTERNAL,
+    )
+
+
+def _complain(kind: str, message: str, exit_code: int) -> None:
+    if "--json" in sys.argv:
+        record = {"error": {"kind": kind, "message": message, "exit_code": exit_code}}
+        typer.echo(json.dumps(record), err=True)
+    else:
+        typer.echo(typer.style("error: ", fg=typer.colors.RED, bold=True) + message, err=True)
+
+
+def _wants_traceback() -> bool:
+    return os.environ.get("TRANSLATE_TRACEBACK", "") not in ("", "0")

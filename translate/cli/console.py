@@ -1,0 +1,189 @@
+"""What the command line shows: results on stdout, progress and remarks on stderr.
+
+Nothing here knows what is being done; verbs pass the listener of `progress` to the library.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from translate.progress import Listener, Progress
+
+PLAIN_EVERY_S = 5.0
+JSON_EVERY_S = 1.0
+
+
+def result(text: str) -> None:
+    """A result for people, on stdout."""
+    typer.echo(text)
+
+
+def result_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """A result for machines: one line of JSON on stdout."""
+    typer.echo(json.dumps(value, sort_keys=True))
+
+
+def remark(text: str) -> None:
+    """A remark that is not a result, on stderr."""
+    typer.echo(text, err=True)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """An aligned table on stdout; numbers to the right. Without lines or cuts, so that it can be piped on."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    right = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]
+
+    def line(row: Sequence[str]) -> str:
+        padded = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)]
+        return "  ".join(padded).rstrip()
+
+    typer.echo(typer.style(line(header), bold=True))
+    for row in cells:
+        typer.echo(line(row))
+
+
+def duration(seconds: float) -> str:
+    """A duration in words: ``8 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@contextmanager
+def progress(title: str, *, as_json: bool = False) -> Iterator[Listener]:
+    """A listener that shows progress on stderr until the block ends, from any thread.
+
+    A bar with rate and time left on a terminal; elsewhere a plain line every few seconds, or with ``as_json``
+    a line of JSON. The last state is always shown.
+    """
+    if sys.stderr.isatty() and not as_json:
+        with _bar(title) as listener:
+            yield listener
+        return
+    lines = _Lines(title, _json_line if as_json else _plain_line, JSON_EVERY_S if as_json else PLAIN_EVERY_S)
+    try:
+        yield lines.report
+    finally:
+        lines.close()
+
+
+class Pace:
+    """How fast the work goes, from its reports: only what was done since the first one counts."""
+
+    def __init__(self, first: Progress, now_s: float) -> None:
+        self.unit = first.unit
+        self._done = first.done
+        self._start_s = now_s
+
+    def per_second(self, state: Progress, now_s: float) -> float | None:
+        """Units a second, None as long as nothing can be said."""
+        seconds = now_s - self._start_s
+        done = state.done - self._done
+        return done / seconds if seconds > 0 and done > 0 else None
+
+    def seconds_left(self, state: Progress, now_s: float) -> float | None:
+        """Seconds until the total is reached at this pace, None if unknown."""
+        rate = self.per_second(state, now_s)
+        return (state.total - state.done) / rate if rate and state.total is not None else None
+
+
+class _Lines:
+    """Writes a line on stderr at most every ``every_s`` seconds, and the last state when closed."""
+
+    def __init__(
+        self, title: str, form: Callable[[str, Progress, float | None, float | None], str], every_s: float
+    ) -> None:
+        self._title, self._form, self._every_s = title, form, every_s
+        self._lock = threading.Lock()
+        self._pace: Pace | None = None
+        self._latest: Progress | None = None
+        self._written: Progress | None = None
+        self._written_s = time.monotonic()
+
+    def report(self, state: Progress) -> None:
+        """Take a report."""
+        with self._lock:
+            now_s = time.monotonic()
+            if self._pace is None or self._pace.unit != state.unit:
+                self._pace = Pace(state, now_s)
+            self._latest = state
+            if now_s - self._written_s >= self._every_s:
+                self._write(now_s)
+
+    def close(self) -> None:
+        """Show the last state, if it was not shown yet."""
+        with self._lock:
+            if self._latest is not self._written:
+                self._write(time.monotonic())
+
+    def _write(self, now_s: float) -> None:
+        assert self._latest is not None
+        assert self._pace is not None
+        state, pace = self._latest, self._pace
+        remark(self._form(self._title, state, pace.per_second(state, now_s), pace.seconds_left(state, now_s)))
+        self._written, self._written_s = state, now_s
+
+
+def _plain_line(title: str, state: Progress, per_second: float | None, seconds_left: float | None) -> str:
+    parts = [f"{title}: {_amount(state)}"]
+    if per_second is not None:
+        parts.append(f"{per_second:.1f} {state.unit}/s")
+    if seconds_left:
+        parts.append(f"{duration(seconds_left)} left")
+    if state.note:
+        parts.append(state.note)
+    return ", ".join(parts)
+
+
+def _json_line(title: str, state: Progress, per_second: float | None, seconds_left: float | None) -> str:
+    return json.dumps({"progress": {
+        "title": title, "done": state.done, "total": state.total, "unit": state.unit, "note": state.note,
+        "per_second": None if per_second is None else round(per_second, 3),
+        "seconds_left": None if seconds_left is None else round(seconds_left, 1),
+    }})
+
+
+def _amount(state: Progress) -> str:
+    total = "" if state.total is None else f"of {state.total} "
+    return f"{state.done} {total}{state.unit}"
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Listener]:
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    with Bars(
+        TextColumn("{task.description}"), BarColumn(bar_width=None),
+        TextColumn("{task.fields[amount]}"), TextColumn("{task.fields[pace]}", style="dim"),
+        TextColumn("{task.fields[note]}", style="yellow"),
+        console=Console(stderr=True), expand=True,
+    ) as bars:
+        task = bars.add_task(title, total=None, amount="", pace="", note="")
+        paces: list[Pace] = []
+
+        def report(state: Progress) -> None:
+            now_s = time.monotonic()
+            if not paces or paces[-1].unit != state.unit:
+                paces.append(Pace(state, now_s))
+            rate, left_s = paces[-1].per_second(state, now_s), paces[-1].seconds_left(state, now_s)
+            pace = "" if rate is None else f"{rate:.1f}/s" + (f", {duration(left_s)} left" if left_s else "")
+            bars.update(task, completed=state.done, total=state.total, amount=_amount(state), pace=pace,
+                        note=state.note)
+
+        yield report

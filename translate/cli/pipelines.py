@@ -1,0 +1,46 @@
+"""`translate pipelines`: which named translations there are, and what one says."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from translate.cli import console
+
+app = typer.Typer(no_args_is_help=True, help="Show the named translations.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON.")]
+
+
+@app.command("list")
+def list_pipelines(as_json: AsJson = False) -> None:
+    """The shipped pipelines: name, domains, model and what each does."""
+    from translate.config import load_pipeline, pipeline_names
+
+    found = [load_pipeline(name) for name in pipeline_names()]
+    if as_json:
+        console.result_json([pipeline.model_dump(mode="json") for pipeline in found])
+        return
+    console.table(
+        ["NAME", "FROM", "TO", "MODEL", "SUMMARY"],
+        [[p.name, p.domains.a, p.domains.b, p.model or "-", p.summary] for p in found],
+    )
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A shipped name, or the path of a YAML file.")],
+    as_json: AsJson = False,
+) -> None:
+    """One pipeline in full, defaults too, as YAML that can be saved, changed and run; and its digest."""
+    import yaml
+
+    from translate.config import digest, load_pipeline
+
+    pipeline = load_pipeline(name).model_dump(mode="json")
+    if as_json:
+        console.result_json({"digest": digest(pipeline), "pipeline": pipeline})
+        return
+    console.result(f"# digest: {digest(pipeline)}")
+    console.result(yaml.safe_dump(pipeline, sort_keys=False, allow_unicode=True).rstrip())
