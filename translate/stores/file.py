@@ -1,0 +1,282 @@
+"""A folder as an object store (POSIX: Linux and macOS).
+
+Writing is: temporary file beside the target, fsync, rename. A reader sees the old bytes or the new ones, and
+a process killed at any moment leaves at most a temporary file, which no listing shows. Put-if-unchanged
+compares and renames under a lock file beside the object; plain puts and deletes do not take that lock, so a
+key that is compared and swapped is written with CREATE and `IfUnchanged` only.
+
+A key becomes a path only if every segment is an ordinary file name, so that no key leads out of the folder.
+Symbolic links are the folder owner's own word and are followed, for files and folders; a folder that is its
+own ancestor (a loop) is not entered twice. Writing to a key that is a link replaces the link, not its target.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import unquote
+
+from translate.errors import (
+    AccessError,
+    ItemError,
+    NotFoundError,
+    PreconditionError,
+    StoreError,
+    UsageError,
+)
+from translate.stores.contract import IfUnchanged, ObjectInfo, PutMode, StoredObject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OURS = ".translate-tmp-"
+"""Temporary files and locks start with this: never listed, refused as keys."""
+_LONGEST_SEGMENT_BYTES = 255
+_NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+_NO_SUCH_NAME = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+
+def open_url(url: str, endpoint_url: str | None) -> FileStore:  # noqa: ARG001 - one signature for all stores
+    """Open a path (``~`` and relative paths work) or ``file:///path`` (percent-escapes are undone)."""
+    if not url.lower().startswith("file://"):
+        return FileStore(url)
+    host, slash, path = url[len("file://") :].partition("/")
+    if host not in ("", "localhost") or not slash:
+        raise UsageError(f"{url!r} is no file URL; expected file:///absolute/path, or a plain path")
+    return FileStore("/" + unquote(path))
+
+
+class FileStore:
+    """An `ObjectStore` in a folder; the folder is made by the first put.
+
+    The ETag is made of modification time, size and inode: listing reads no file, and any rewrite changes it.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).expanduser().resolve()
+
+    @property
+    def url(self) -> str:
+        """The folder's absolute path."""
+        return str(self.root)
+
+    def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
+        """As the contract says; holds the names of one folder per level. A missing folder yields nothing."""
+        folder = prefix.rpartition("/")[0]
+        if folder and _refusal(folder):
+            return
+        yield from self._walk(folder + "/" if folder else "", prefix, start_after, frozenset())
+
+    def _walk(
+        self, folder: str, prefix: str, start_after: str, ancestors: frozenset[tuple[int, int]]
+    ) -> Iterator[ObjectInfo]:
+        """All below ``folder`` ("" or ending in "/") in key order; ``ancestors`` are (device, inode)."""
+        path = self.root / folder
+        try:
+            status = path.stat()
+            if (status.st_dev, status.st_ino) in ancestors:
+                return
+            with os.scandir(path) as entries:
+                # "a/b" sorts behind "a.jpg" though "a" sorts before it: folders sort with their slash.
+                # Python orders strings by code point, which is the order of their UTF-8 bytes.
+                names = sorted(
+                    entry.name + "/" if entry.is_dir() else entry.name
+                    for entry in entries
+                    if not entry.name.startswith(_OURS)
+                )
+        except _NO_SUCH_NAME:
+            return
+        except OSError as error:
+            self._fail(error, f"list {path}")
+        ancestors |= {(status.st_dev, status.st_ino)}
+        for name in names:
+            key = folder + name
+            if key.endswith("/"):
+                wanted = key.startswith(prefix) or prefix.startswith(key)
+                if wanted and (key > start_after or start_after.startswith(key)):
+                    yield from self._walk(key, prefix, start_after, ancestors)
+            elif key.startswith(prefix) and key > start_after:
+                with contextlib.suppress(NotFoundError):  # removed meanwhile, a broken link, a pipe
+                    yield self.head(key)
+
+    def get(self, key: str, *, if_match: str | None = None) -> StoredObject:
+        """As the contract says."""
+        path = self._path(key)
+        self.head(key)  # opening a pipe would wait for ever: make sure that it is a file
+        try:
+            with path.open("rb") as file:
+                info = _info(key, os.fstat(file.fileno()))
+                if if_match is not None and if_match != info.etag:
+                    raise PreconditionError(
+                        f"{key!r} in {self.url} was changed: its ETag is {info.etag}, not {if_match}"
+                    )
+                return StoredObject(info, file.read())
+        except _NO_SUCH_NAME:
+            raise self._missing(key) from None
+        except OSError as error:
+            self._fail(error, f"read {path}")
+
+    def head(self, key: str) -> ObjectInfo:
+        """As the contract says."""
+        path = self._path(key)
+        try:
+            status = path.stat()
+        except _NO_SUCH_NAME:
+            raise self._missing(key) from None
+        except OSError as error:
+            if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+                raise self._missing(key) from None
+            self._fail(error, f"read {path}")
+        if not stat.S_ISREG(status.st_mode):
+            raise self._missing(key)
+        return _info(key, status)
+
+    def delete(self, key: str) -> None:
+        """As the contract says; folders that become empty stay."""
+        try:
+            self._path(key).unlink()
+        except (NotFoundError, *_NO_SUCH_NAME):
+            return
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG or (error.errno == errno.EPERM and self._path(key).is_dir()):
+                return
+            self._fail(error, f"delete {self._path(key)}")
+
+    def put(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        mode: PutMode | IfUnchanged = PutMode.OVERWRITE,
+        content_type: str = "application/octet-stream",  # noqa: ARG002 - a file has none
+    ) -> ObjectInfo:
+        """As the contract says.
+
+        Refuses keys that are no path below the folder: empty, ``.`` and ``..`` segments, a leading ``/``,
+        NUL, a segment above 255 bytes, a path too long, and keys below or above a file of another key.
+        """
+        if reason := _refusal(key):
+            raise ItemError("output.key_refused", f"{self.url} cannot hold {key!r}: {reason}")
+        path = self.root / key
+        temporary = path.parent / f"{_OURS}{uuid.uuid4().hex}"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                info = _write(key, temporary, data)
+                self._commit(key, temporary, path, mode)
+            finally:
+                temporary.unlink(missing_ok=True)
+        except OSError as error:
+            self._refuse_or_fail(error, key, path)
+        return info
+
+    def _commit(self, key: str, temporary: Path, path: Path, mode: PutMode | IfUnchanged) -> None:
+        """Give the finished temporary file its name, if ``mode`` allows."""
+        if mode is PutMode.OVERWRITE:
+            temporary.replace(path)
+        elif mode is PutMode.CREATE:
+            try:
+                path.hardlink_to(temporary)
+            except FileExistsError:
+                raise PreconditionError(f"{key!r} exists already in {self.url}") from None
+            except OSError as error:
+                if error.errno not in _NO_HARD_LINKS:
+                    raise
+                self._create_without_links(key, temporary, path)
+        else:
+            with _locked(path.parent):
+                try:
+                    unchanged = self.head(key).etag == mode.etag
+                except NotFoundError:
+                    unchanged = False
+                if not unchanged:
+                    raise PreconditionError(f"{key!r} in {self.url} was changed or removed since {mode.etag}")
+                temporary.replace(path)
+
+    def _create_without_links(self, key: str, temporary: Path, path: Path) -> None:
+        """CREATE on a file system without hard links (exFAT, some networks): safe among our writers."""
+        with _locked(path.parent):
+            if os.path.lexists(path):
+                raise PreconditionError(f"{key!r} exists already in {self.url}")
+            temporary.replace(path)
+
+    def _path(self, key: str) -> Path:
+        if _refusal(key):
+            raise self._missing(key)
+        return self.root / key
+
+    def _missing(self, key: str) -> NotFoundError:
+        return NotFoundError(f"no object {key!r} in {self.url}")
+
+    def _refuse_or_fail(self, error: OSError, key: str, path: Path) -> NoReturn:
+        """An OS error of a put: a key that cannot be held costs one item, all else is the store's."""
+        if self.root.exists() and not self.root.is_dir():
+            raise StoreError(f"{self.url} is a file; expected a folder to write into") from error
+        reason = None
+        if isinstance(error, (FileExistsError, NotADirectoryError, IsADirectoryError)):
+            reason = "a file or folder of another key is in its way"
+        elif error.errno in (errno.ENAMETOOLONG, errno.EILSEQ):
+            reason = str(error.strerror)
+        if reason:
+            raise ItemError("output.key_refused", f"{self.url} cannot hold {key!r}: {reason}") from error
+        self._fail(error, f"write {path}")
+
+    def _fail(self, error: OSError, doing: str) -> NoReturn:
+        """Raise an OS error as one of ours."""
+        if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+            raise AccessError(f"may not {doing}: {error.strerror}; check owner and permissions") from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreError(f"could not {doing}: the disk is full; make room and run again") from error
+        raise StoreError(f"could not {doing}: {error.strerror}") from error
+
+
+def _refusal(key: str) -> str | None:
+    """Why ``key`` is no path below a folder, or None."""
+    if not key:
+        return "the key is empty"
+    if "\0" in key:
+        return "it holds a NUL character"
+    try:
+        os.fsencode(key)
+    except UnicodeEncodeError:
+        return "it is not valid Unicode"
+    for segment in key.split("/"):
+        if segment in ("", ".", ".."):
+            return f"the segment {segment!r} is not a file name"
+        if len(os.fsencode(segment)) > _LONGEST_SEGMENT_BYTES:
+            return f"a segment is longer than {_LONGEST_SEGMENT_BYTES} bytes"
+        if segment.startswith(_OURS):
+            return f"names that start with {_OURS!r} are kept for temporary files"
+    return None
+
+
+def _info(key: str, status: os.stat_result) -> ObjectInfo:
+    return ObjectInfo(key, status.st_size, f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}")
+
+
+def _write(key: str, temporary: Path, data: bytes) -> ObjectInfo:
+    """Write and fsync a new file; returns its facts under ``key``."""
+    with temporary.open("xb") as file:
+        file.write(data)
+        file.flush()
+        # The kernel's clock ticks in milliseconds and inodes are used again: without a time of our own,
+        # two quick rewrites could end in the same ETag.
+        now_ns = time.time_ns()
+        os.utime(file.fileno(), ns=(now_ns, now_ns))
+        os.fsync(file.fileno())
+        return _info(key, os.fstat(file.fileno()))
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock file: excludes threads and processes, and ends with the process."""
+    with (folder / f"{_OURS}lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
