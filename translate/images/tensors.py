@@ -1,0 +1,90 @@
+"""Between pictures and networks: uint8 (H, W, 3) RGB outside, float32 (C, H, W) in [-1, 1] inside; padding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of R, G, B in ITU-R BT.601 luma, the grey of JPEG, Pillow and the reference projects."""
+
+
+class Crop(NamedTuple):
+    """Where the picture lies inside its padded tensor, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
+    """(H, W, C) or (H, W) uint8 -> (C, H, W) float32 in [-1, 1]; 0 is -1, 255 is 1.
+
+    The order of operations is that of the reference projects (to [0, 1], minus 0.5, over 0.5), so that results
+    agree to the last bit.
+    """
+    channels_last = pixels if pixels.ndim == 3 else pixels[..., None]
+    tensor = torch.from_numpy(np.ascontiguousarray(channels_last.transpose(2, 0, 1)))
+    return tensor.to(torch.float32).div_(255.0).sub_(0.5).div_(0.5)
+
+
+def to_pixels(tensor: Tensor, *, rounding: Literal["round", "truncate"] = "round") -> NDArray[np.uint8]:
+    """(1 or 3, H, W) float in [-1, 1] -> (H, W, 3) uint8 RGB, C-contiguous; one channel is repeated.
+
+    Values beyond [-1, 1] are clamped; they must be finite (the caller refuses NaN). ``round`` gives back exactly
+    what `to_tensor` was given; ``truncate`` is what the reference projects write, on average half a level darker.
+    """
+    assert tensor.ndim == 3 and tensor.shape[0] in (1, 3), f"expected (1 or 3, H, W), got {tuple(tensor.shape)}"
+    levels = tensor.detach().to("cpu", torch.float32).clamp(-1, 1).add(1).div_(2.0).mul_(255.0)
+    if rounding == "round":
+        levels = levels.round_()
+    pixels = levels.to(torch.uint8).expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
+    return cast("NDArray[np.uint8]", pixels)
+
+
+def to_channels(tensor: Tensor, channels: int) -> Tensor:
+    """(..., 1 or 3, H, W) -> (..., ``channels``, H, W): RGB to luma for one-channel networks, grey to RGB by repeating."""
+    have = tensor.shape[-3]
+    if have == channels:
+        return tensor
+    if (have, channels) == (3, 1):
+        weights = torch.tensor(LUMA, dtype=tensor.dtype, device=tensor.device).view(3, 1, 1)
+        return (tensor * weights).sum(dim=-3, keepdim=True)
+    if (have, channels) == (1, 3):
+        return tensor.expand(*tensor.shape[:-3], 3, *tensor.shape[-2:])
+    raise ValueError(f"cannot turn {have} channels into {channels}: pictures have 1 (grey) or 3 (RGB)")
+
+
+def pad_to_multiple(x: Tensor, multiple: int, minimum: int = 1) -> tuple[Tensor, Crop]:
+    """Pad (N, C, H, W) evenly on all sides until H and W are multiples of ``multiple`` and at least ``minimum``.
+
+    Borders are reflected; where a side is too short to be reflected, its edge is repeated. `crop_back` undoes it.
+    """
+    height, width = x.shape[-2:]
+    rows, columns = _padding(height, multiple, minimum), _padding(width, multiple, minimum)
+    x = F.pad(x, (0, 0, *rows), mode=_mode(height, rows)) if any(rows) else x
+    x = F.pad(x, (*columns, 0, 0), mode=_mode(width, columns)) if any(columns) else x
+    return x, Crop(rows[0], columns[0], height, width)
+
+
+def crop_back(x: Tensor, crop: Crop) -> Tensor:
+    """The part of a padded (N, C, H, W) tensor that is the picture."""
+    return x[..., crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+
+
+def _padding(side: int, multiple: int, minimum: int) -> tuple[int, int]:
+    target = -(-max(side, minimum) // multiple) * multiple
+    before = (target - side) // 2
+    return before, target - side - before
+
+
+def _mode(side: int, padding: tuple[int, int]) -> str:
+    return "reflect" if max(padding) < side else "replicate"
