@@ -33,6 +33,16 @@ class ArchitectureConfig(Frozen):
         """Height and width of the input must be multiples of this (1 for discriminators)."""
         return 1
 
+    @property
+    def minimum_px(self) -> int:
+        """Smallest height and width that the network takes."""
+        return self.multiple
+
+    @property
+    def receptive_radius_px(self) -> int:
+        """How far an output pixel looks in each direction through the convolutions (norms look everywhere)."""
+        raise NotImplementedError
+
 
 def architectures(role: Role) -> list[str]:
     """Names of the architectures with a role, sorted, read from the sources without importing them."""

@@ -44,6 +44,20 @@ class Config(ArchitectureConfig):
         """Two stride-2 levels."""
         return 4
 
+    @property
+    def minimum_px(self) -> int:
+        """The blocks reflect one pixel at a quarter of the size, so two pixels must be there."""
+        return 8
+
+    @property
+    def receptive_radius_px(self) -> int:
+        """84 with nine blocks, 60 with six; antialiased 93 and 69.
+
+        Stem and head 3 each; per block two 3x3 convolutions at a quarter of the size; downs 1 + 2, ups 2 + 1, and
+        with antialiased sampling also blurs of 1 + 2 and 4 + 2.
+        """
+        return 8 * self.blocks + (12 if self.sampling == "plain" else 21)
+
     @model_validator(mode="after")
     def _residual_needs_equal_channels(self) -> Config:
         if self.residual_output and self.in_channels != self.out_channels:

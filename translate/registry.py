@@ -1,0 +1,177 @@
+"""Published models: ``name@version`` in an object store, with the shipped ones behind it.
+
+Layout: ``<name>/<version>/model.json`` and what `translate.models.bundle` puts beside it; versions are 1, 2, 3 ...
+A version never changes. The shipped models are a second, read-only registry that is looked into after the user's
+own; a new version's number is above the versions of both.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from translate.errors import ModelError, NotFoundError, PreconditionError, StoreError, UsageError
+from translate.models.bundle import DOCUMENT, Document, Dtype, read_bundle, read_document, write_bundle
+from translate.models.foreign import SUFFIXES, read_foreign
+from translate.models.translator import NAME, ModelFacts, Translator
+from translate.shipped import shipped_folder
+from translate.stores import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import nn
+
+    from translate.stores.contract import ObjectStore
+
+DEFAULT_URL = "./models"
+_ATTEMPTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One line of a listing."""
+
+    name: str
+    version: int
+    origin: str
+    """URL of the registry, or ``shipped``."""
+    document: Document | None
+    """None if it could not be read."""
+    problem: str = ""
+    """Why not."""
+
+
+class ModelRegistry:
+    """The registry at ``url`` (None: ``TRANSLATE_REGISTRY``, else ``./models``) and the shipped models behind it.
+
+    A place that does not exist yet is an empty registry.
+    """
+
+    def __init__(self, url: str | None = None) -> None:
+        self.url = url or os.environ.get("TRANSLATE_REGISTRY") or DEFAULT_URL
+        self._own = open_store(self.url)
+        self._shipped = open_store(str(shipped_folder("models")))
+
+    def publish(
+        self,
+        name: str,
+        network: nn.Module,
+        facts: ModelFacts,
+        files: Mapping[str, bytes],
+        *,
+        dtype: Dtype = "float32",
+    ) -> str:
+        """Store a generator as the next version of ``name`` and return ``name@version``.
+
+        ``files`` lie beside it, e.g. ``{"card.md": ...}``. Two publishers at once get two versions: each place is
+        claimed by a write that only one can make. Raises `UsageError` for a name that cannot be.
+        """
+        _check_name(name)
+        for _ in range(_ATTEMPTS):
+            version = 1 + max((*_numbers(self._own, name), *_numbers(self._shipped, name)), default=0)
+            placed = facts.model_copy(update={"name": name, "version": version})
+            try:
+                write_bundle(self._own, f"{name}/{version}/", network, placed, files, dtype=dtype)
+            except PreconditionError:
+                continue
+            return placed.reference
+        raise StoreError(f"{self.url}: {_ATTEMPTS} version numbers of {name!r} in a row were taken by others; try again")
+
+    def list(self) -> list[Published]:
+        """All models, by name and version; one that cannot be read is listed with its problem."""
+        found: dict[tuple[str, int], Published] = {}
+        for store, origin in ((self._shipped, "shipped"), (self._own, self.url)):
+            for name, version in _complete(store):
+                try:
+                    line = Published(name, version, origin, read_document(store, f"{name}/{version}/"))
+                except ModelError as error:
+                    line = Published(name, version, origin, None, str(error))
+                found[name, version] = line
+        return [found[key] for key in sorted(found)]
+
+    def load(self, reference: str) -> Translator:
+        """Load ``name@version``, or the newest version of ``name``; the weights' digest is checked.
+
+        Raises `ModelError`, listing what is known, if there is none, and what `read_bundle` raises.
+        """
+        store, prefix = self._find(reference)
+        return read_bundle(store, prefix)
+
+    def document(self, reference: str) -> Document:
+        """``model.json`` of one model, without its weights; raises as `load` does."""
+        store, prefix = self._find(reference)
+        return read_document(store, prefix)
+
+    def file(self, reference: str, name: str) -> bytes:
+        """A file beside a model, e.g. ``card.md``; raises `ModelError` if it has none of that name."""
+        store, prefix = self._find(reference)
+        try:
+            return store.get(prefix + name).data
+        except NotFoundError as error:
+            raise ModelError(f"{reference} has no {name}") from error
+
+    def _find(self, reference: str) -> tuple[ObjectStore, str]:
+        name, at, number = reference.partition("@")
+        _check_name(name)
+        if at and not re.fullmatch(r"[1-9]\d{0,8}", number):
+            raise UsageError(f"model {reference!r}: the version after @ must be a number such as 1; got {number!r}")
+        own, shipped = set(_complete(self._own, name)), set(_complete(self._shipped, name))
+        key = (name, int(number)) if at else max(own | shipped, default=(name, 0))
+        if key not in own | shipped:
+            known = sorted({*_complete(self._own), *_complete(self._shipped)})
+            raise ModelError(f"no model {reference!r} in {self.url} nor among the shipped ones; known: "
+                             f"{', '.join(f'{known_name}@{version}' for known_name, version in known) or 'none'}")
+        return (self._own if key in own else self._shipped), f"{key[0]}/{key[1]}/"
+
+
+def open_model(reference: str, registry_url: str | None = None) -> Translator:
+    """Open whatever names a model.
+
+    ``name`` or ``name@version`` in the registry; the path or URL of a folder with ``model.json``; the path or URL of
+    a ``.pth`` file of another project. A bare word is always a name: write ``./word`` for a folder.
+    """
+    if reference.endswith(SUFFIXES):
+        return read_foreign(_read(reference), reference)
+    if "/" in reference or os.sep in reference:
+        return read_bundle(open_store(reference), "")
+    return ModelRegistry(registry_url).load(reference)
+
+
+def _read(reference: str) -> bytes:
+    """The bytes of one file, by path or URL."""
+    if "://" in reference:
+        folder, _, name = reference.rpartition("/")
+        try:
+            return open_store(folder + "/").get(name).data
+        except NotFoundError as error:
+            raise ModelError(f"no file {reference!r}") from error
+    path = Path(reference)
+    if not path.is_file():
+        raise ModelError(f"no file {reference!r}; give the path or URL of an existing one")
+    return path.read_bytes()
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(NAME.strip("^$"), name):
+        raise UsageError(f"{name!r} cannot name a model; use lower-case letters, digits, - and _, such as 'monet2photo'")
+
+
+def _complete(store: ObjectStore, name: str = "") -> list[tuple[str, int]]:
+    """(name, version) of the models whose ``model.json`` is there."""
+    prefix = f"{name}/" if name else ""
+    found = []
+    for info in store.list(prefix):
+        match = re.fullmatch(rf"([a-z0-9][a-z0-9_-]*)/([1-9]\d{{0,8}})/{re.escape(DOCUMENT)}", info.key)
+        if match:
+            found.append((match[1], int(match[2])))
+    return found
+
+
+def _numbers(store: ObjectStore, name: str) -> list[int]:
+    """Version numbers of ``name`` that are taken, also by a publication that broke off."""
+    matches = (re.match(r"[^/]+/([1-9]\d{0,8})/", info.key) for info in store.list(f"{name}/"))
+    return [int(match[1]) for match in matches if match]
