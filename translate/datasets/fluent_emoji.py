@@ -25,9 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from translate.datasets import require
+from translate.datasets.folder import on_white
 from translate.errors import DataError
 from translate.images.codec import decode, encode
 from translate.images.picture import Picture
@@ -37,6 +36,7 @@ from translate.progress import Listener, Progress, silent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from translate.stores.contract import ObjectStore
@@ -144,12 +144,12 @@ def draw_svg(svg: str, size_px: int) -> NDArray[np.uint8]:
 
     large = size_px * _OVERSAMPLING
     png = resvg_py.svg_to_bytes(svg_string=svg, width=large, height=large, background="#ffffff")
-    return _reduce(_on_white(decode(bytes(png))), size_px)
+    return _reduce(on_white(decode(bytes(png))), size_px)
 
 
 def draw_render(webp: bytes, size_px: int) -> NDArray[np.uint8]:
     """Put a render with alpha on a white square: (size_px, size_px, 3) uint8 RGB, reduced with Lanczos."""
-    return _reduce(_on_white(decode(webp)), size_px)
+    return _reduce(on_white(decode(webp)), size_px)
 
 
 def _images(triple: Triple, size_px: int) -> Iterator[tuple[str, bytes]]:
@@ -200,13 +200,6 @@ def _member(archive: tarfile.TarFile, name: str) -> Any:  # noqa: ANN401 - a bin
         raise DataError(f"{archive.name!s} holds no {name}; is it the package of that name?") from error
     assert member is not None
     return member
-
-
-def _on_white(picture: Picture) -> NDArray[np.uint8]:
-    if picture.alpha is None:
-        return picture.pixels
-    alpha = picture.alpha.astype(np.float32)[..., None] / 255
-    return np.rint(picture.pixels * alpha + 255 * (1 - alpha)).astype(np.uint8)
 
 
 def _reduce(pixels: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:

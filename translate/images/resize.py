@@ -13,18 +13,21 @@ if TYPE_CHECKING:
 
 
 def resize(
-    pixels: NDArray[np.uint8], height: int, width: int, *, how: Literal["auto", "bicubic"] = "auto"
+    pixels: NDArray[np.uint8], height: int, width: int, *, how: Literal["auto", "bicubic", "lanczos"] = "auto"
 ) -> NDArray[np.uint8]:
     """Resize (H, W, C) or (H, W) uint8 to ``height`` x ``width`` pixels.
 
     ``auto`` averages areas where a side shrinks and uses Lanczos where it grows, so that neither aliases nor
-    blurs; ``bicubic`` is `pil_bicubic`. The size that the picture already has returns the same array.
+    blurs; ``bicubic`` is `pil_bicubic`; ``lanczos`` is Pillow's antialiased Lanczos filter, the sharpest way to
+    shrink, for making training sets. The size that the picture already has returns the same array.
     """
     assert height >= 1 and width >= 1, f"a side of {height} x {width} pixels cannot be"
     if pixels.shape[:2] == (height, width):
         return pixels
     if how == "bicubic":
         return pil_bicubic(pixels, height, width)
+    if how == "lanczos":
+        return np.array(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS), dtype=np.uint8)
     # A picture may shrink in one direction and grow in the other: shrink first, then enlarge.
     smaller = (min(height, pixels.shape[0]), min(width, pixels.shape[1]))
     for (rows, columns), interpolation in ((smaller, cv2.INTER_AREA), ((height, width), cv2.INTER_LANCZOS4)):

@@ -1,0 +1,51 @@
+"""Images in a folder of a store: their names, and their pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from translate.errors import DataError, ItemError
+from translate.images import codec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from translate.images.picture import Picture
+    from translate.stores.contract import ObjectStore
+
+
+def image_keys(store: ObjectStore, folder: str) -> dict[str, str]:
+    """Name (relative to the folder, without extension) -> key of every image in a folder, in order of the keys.
+
+    ``folder`` may be empty: the whole store. Raises `DataError` if there is no image, or if two have one name.
+    """
+    prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
+    found: dict[str, str] = {}
+    for info in store.list(prefix):
+        if not codec.has_image_extension(info.key):
+            continue
+        name = info.key.removeprefix(prefix).rsplit(".", 1)[0]
+        if name in found:
+            raise DataError(f"{store.url}: {found[name]} and {info.key} differ in their extension only; remove one")
+        found[name] = info.key
+    if not found:
+        raise DataError(f"no images under {prefix or '/'} in {store.url}; expected files such as {prefix}name.png")
+    return found
+
+
+def read_pixels(store: ObjectStore, key: str) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB, transparency put on white; raises `DataError` naming a file that can't be read."""
+    try:
+        return on_white(codec.decode(store.get(key).data))
+    except ItemError as error:
+        raise DataError(f"{store.url}: {key} can't be read ({error}); repair or remove it") from error
+
+
+def on_white(picture: Picture) -> NDArray[np.uint8]:
+    """The picture's pixels, (H, W, 3) uint8 RGB, as seen on white paper."""
+    if picture.alpha is None:
+        return picture.pixels
+    alpha = picture.alpha.astype(np.float32)[..., None] / 255
+    return np.rint(picture.pixels * alpha + 255 * (1 - alpha)).astype(np.uint8)
