@@ -26,3 +26,13 @@ Listener = Callable[[Progress], None]
 def silent(progress: Progress) -> None:
     """The listener that does nothing."""
     del progress
+
+
+def duration(seconds: float) -> str:
+    """A duration in words: ``8 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

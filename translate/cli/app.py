@@ -1,7 +1,7 @@
 """The `translate` command: finds the verbs, and turns every ending into a message and an exit code.
 
 A verb is a file beside this one. It holds either a function of the file's name (``translate run``:
-``run.run``) or a typer ``app`` with commands of its own (``translate models list``: ``models.app``). Verb files
+``run.run``) or a typer ``app`` with commands of its own (``translate models list``: ``models.app``). Verbs
 import only the standard library and typer at the top, so that ``--help`` is quick.
 """
 

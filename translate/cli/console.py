@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from translate.progress import duration
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -51,16 +53,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     typer.echo(typer.style(line(header), bold=True))
     for row in cells:
         typer.echo(line(row))
-
-
-def duration(seconds: float) -> str:
-    """A duration in words: ``8 s``, ``3 min 20 s``, ``2 h 5 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 @contextmanager

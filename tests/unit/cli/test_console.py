@@ -98,9 +98,3 @@ def test_table_aligns_words_left_and_numbers_right(capsys):
 def test_empty_table_is_its_header(capsys):
     console.table(["NAME", "TO"], [])
     assert capsys.readouterr().out == "NAME  TO\n"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0.4, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")])
-def test_duration(seconds, words):
-    assert console.duration(seconds) == words
