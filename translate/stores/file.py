@@ -31,6 +31,7 @@ from translate.errors import (
     StoreError,
     UsageError,
 )
+from translate.stores._walk import walk
 from translate.stores.contract import IfUnchanged, ObjectInfo, PutMode, StoredObject
 
 if TYPE_CHECKING:
@@ -69,42 +70,29 @@ class FileStore:
 
     def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
         """As the contract says; holds the names of one folder per level. A missing folder yields nothing."""
-        folder = prefix.rpartition("/")[0]
-        if folder and _refusal(folder):
+        if "/" in prefix and _refusal(prefix.rpartition("/")[0]):
             return
-        yield from self._walk(folder + "/" if folder else "", prefix, start_after, frozenset())
+        for key in walk(self._children, prefix, start_after):
+            with contextlib.suppress(NotFoundError):  # removed meanwhile, a broken link, a pipe
+                yield self.head(key)
 
-    def _walk(
-        self, folder: str, prefix: str, start_after: str, ancestors: frozenset[tuple[int, int]]
-    ) -> Iterator[ObjectInfo]:
-        """All below ``folder`` ("" or ending in "/") in key order; ``ancestors`` are (device, inode)."""
+    def _children(self, folder: str) -> Iterator[tuple[str, str | None]]:
+        """One folder, as `walk` wants it."""
         path = self.root / folder
         try:
-            status = path.stat()
-            if (status.st_dev, status.st_ino) in ancestors:
-                return
             with os.scandir(path) as entries:
-                # "a/b" sorts behind "a.jpg" though "a" sorts before it: folders sort with their slash.
-                # Python orders strings by code point, which is the order of their UTF-8 bytes.
-                names = sorted(
-                    entry.name + "/" if entry.is_dir() else entry.name
-                    for entry in entries
-                    if not entry.name.startswith(_OURS)
-                )
+                for entry in entries:
+                    if entry.name.startswith(_OURS):
+                        continue
+                    key = folder + entry.name
+                    if not entry.is_dir():
+                        yield key, key
+                    elif not (entry.is_symlink() and _is_loop(path / entry.name)):
+                        yield key + "/", None
         except _NO_SUCH_NAME:
             return
         except OSError as error:
             self._fail(error, f"list {path}")
-        ancestors |= {(status.st_dev, status.st_ino)}
-        for name in names:
-            key = folder + name
-            if key.endswith("/"):
-                wanted = key.startswith(prefix) or prefix.startswith(key)
-                if wanted and (key > start_after or start_after.startswith(key)):
-                    yield from self._walk(key, prefix, start_after, ancestors)
-            elif key.startswith(prefix) and key > start_after:
-                with contextlib.suppress(NotFoundError):  # removed meanwhile, a broken link, a pipe
-                    yield self.head(key)
 
     def get(self, key: str, *, if_match: str | None = None) -> StoredObject:
         """As the contract says."""
@@ -255,6 +243,11 @@ def _refusal(key: str) -> str | None:
         if segment.startswith(_OURS):
             return f"names that start with {_OURS!r} are kept for temporary files"
     return None
+
+
+def _is_loop(link: Path) -> bool:
+    """Whether a link to a folder leads to one that it is in."""
+    return any(link.samefile(parent) for parent in link.parents)
 
 
 def _info(key: str, status: os.stat_result) -> ObjectInfo:

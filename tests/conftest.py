@@ -1,0 +1,25 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from s3_server import ENVIRONMENT, UNWANTED, S3Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 server, one per session: ``endpoint_url``, ``make_bucket()``, ``client()``.
+
+    Credentials are in the environment for the rest of the session. Mark tests that use it ``s3``.
+    """
+    with S3Server() as server, pytest.MonkeyPatch.context() as patch:
+        for name in UNWANTED:
+            patch.delenv(name, raising=False)
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
+        yield server

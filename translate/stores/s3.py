@@ -1,0 +1,302 @@
+"""A prefix of an S3 bucket as an object store; the one place that speaks to boto3.
+
+Credentials, profile, region and endpoint come from where boto3 looks (environment, ``~/.aws``, instance
+role, ``AWS_ENDPOINT_URL_S3``); ``endpoint_url`` overrides the last. Older stores that cannot take the checksums
+which boto3 adds want ``AWS_REQUEST_CHECKSUM_CALCULATION=when_required`` in the environment.
+
+boto3 tries a request again when the store is busy or silent, but never a body that broke off on its way: that
+loop is ours. Every error leaves as one of `translate.errors`, with the endpoint and without secrets.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from boto3.session import Session
+from botocore import exceptions as boto
+from botocore.config import Config
+
+from translate.errors import (
+    AccessError,
+    ItemError,
+    NotFoundError,
+    PreconditionError,
+    StoreError,
+    UnavailableError,
+    UsageError,
+)
+from translate.stores import _s3_errors
+from translate.stores._walk import walk
+from translate.stores.contract import IfUnchanged, ObjectInfo, PutMode, StoredObject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from mypy_boto3_s3 import S3Client
+
+    from translate.errors import TranslateError
+
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 20
+REQUEST_TRIES = 5
+BODY_TRIES = 4
+CONNECTIONS = 32
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
+"""What boto3 sends at all; which names there are is for the server to say."""
+_BROKEN_BODY = (
+    boto.IncompleteReadError,
+    boto.ResponseStreamingError,
+    boto.ReadTimeoutError,
+    boto.FlexibleChecksumError,
+)
+_UNREACHABLE = (boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError)
+_NO_CREDENTIALS = (
+    boto.NoCredentialsError,
+    boto.PartialCredentialsError,
+    boto.CredentialRetrievalError,
+    boto.ProfileNotFound,
+    boto.NoAuthTokenError,
+    boto.TokenRetrievalError,
+    boto.SSOError,
+)
+
+
+def open_url(url: str, endpoint_url: str | None) -> S3Store:
+    """Open ``s3://bucket/prefix/``; nothing in the URL is percent-decoded. Raises `UsageError`."""
+    bucket, _, prefix = url.partition("://")[2].partition("/")
+    if "@" in bucket:
+        raise UsageError("an s3:// URL holds no credentials; put them into AWS_ACCESS_KEY_ID ...")
+    if not bucket:
+        raise UsageError(f"{url!r} names no bucket; expected s3://bucket/ or s3://bucket/prefix/")
+    if not _BUCKET.fullmatch(bucket):
+        raise UsageError(f"{bucket!r} cannot be a bucket's name; expected 3 to 63 of a-z, 0-9, '.' and '-'")
+    if endpoint_url is not None:
+        parts = urlsplit(endpoint_url)
+        if "@" in parts.netloc:
+            raise UsageError("an endpoint URL holds no credentials; put them into AWS_ACCESS_KEY_ID ...")
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise UsageError(
+                f"{endpoint_url!r} is no endpoint URL; expected http://host:port or https://host"
+            )
+    return S3Store(bucket, prefix, endpoint_url)
+
+
+class S3Store:
+    """An `ObjectStore` in a bucket. Pickles without its client; each process makes its own at first use."""
+
+    def __init__(self, bucket: str, prefix: str = "", endpoint_url: str | None = None) -> None:
+        self._bucket = bucket
+        self._prefix = prefix if not prefix or prefix.endswith("/") else prefix + "/"
+        self._endpoint_url = endpoint_url
+        self._lock = threading.Lock()
+        self._client: S3Client | None = None
+        self._client_pid = 0
+
+    def __reduce__(self) -> tuple[type[S3Store], tuple[str, str, str | None]]:
+        return S3Store, (self._bucket, self._prefix, self._endpoint_url)
+
+    @property
+    def url(self) -> str:
+        """``s3://bucket/prefix/``."""
+        return f"s3://{self._bucket}/{self._prefix}"
+
+    def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
+        """As the contract says; empty "folder" objects, as consoles make them, are left out.
+
+        A bucket that is not there is a `NotFoundError`.
+        """
+        after = {"StartAfter": self._prefix + start_after} if start_after else {}
+        last = start_after
+        for page in self._pages(Prefix=self._prefix + prefix, **after):
+            objects = page.get("Contents", [])
+            if objects and not _lists_in_key_order(self._bucket, page):
+                yield from walk(self._children, prefix, start_after)
+                return
+            for info in self._infos(objects):
+                if info.key <= last:
+                    raise StoreError(f"{self._endpoint()} lists out of order: {info.key!r} after {last!r}")
+                last = info.key
+                yield info
+
+    def _children(self, folder: str) -> Iterator[tuple[str, ObjectInfo | None]]:
+        """One folder, as `walk` wants it."""
+        for page in self._pages(Prefix=self._prefix + folder, Delimiter="/"):
+            for info in self._infos(page.get("Contents", [])):
+                yield info.key, info
+            for below in page.get("CommonPrefixes", []):
+                yield below["Prefix"][len(self._prefix) :], None
+
+    def _pages(self, **request: Any) -> Iterator[Any]:  # noqa: ANN401 - as boto3 has them
+        try:
+            # boto3 asks for percent-encoded keys and decodes them, so that odd characters survive the XML.
+            yield from self._s3().get_paginator("list_objects_v2").paginate(Bucket=self._bucket, **request)
+        except (boto.BotoCoreError, boto.ClientError) as error:
+            raise self._ours(error, "") from error
+
+    def _infos(self, objects: Iterable[Any]) -> Iterator[ObjectInfo]:
+        for found in objects:
+            if not (found["Key"].endswith("/") and found["Size"] == 0):
+                yield ObjectInfo(found["Key"][len(self._prefix) :], found["Size"], found["ETag"].strip('"'))
+
+    def get(self, key: str, *, if_match: str | None = None) -> StoredObject:
+        """As the contract says; a body that breaks off or stalls is asked for again.
+
+        Raises `ItemError` ``store.integrity`` if the bytes keep missing their checksum.
+        """
+        request = self._request(key)
+        if if_match is not None:
+            request["IfMatch"] = f'"{if_match}"'
+        for tries_left in reversed(range(BODY_TRIES)):
+            try:
+                response = self._s3().get_object(**request)
+            except (boto.BotoCoreError, boto.ClientError) as error:
+                raise self._ours(error, key) from error
+            try:
+                with response["Body"] as body:
+                    data = body.read()
+            except _BROKEN_BODY as error:
+                if not tries_left:
+                    raise self._ours(error, key) from error
+                _pause(BODY_TRIES - tries_left)
+            else:
+                return StoredObject(ObjectInfo(key, len(data), response["ETag"].strip('"')), data)
+        raise AssertionError("the last try returns or raises")
+
+    def head(self, key: str) -> ObjectInfo:
+        """As the contract says."""
+        try:
+            response = self._s3().head_object(**self._request(key))
+        except (boto.BotoCoreError, boto.ClientError) as error:
+            raise self._ours(error, key) from error
+        return ObjectInfo(key, response["ContentLength"], response["ETag"].strip('"'))
+
+    def delete(self, key: str) -> None:
+        """As the contract says."""
+        try:
+            self._s3().delete_object(**self._request(key))
+        except NotFoundError:  # a key that cannot be: nothing to remove
+            return
+        except (boto.BotoCoreError, boto.ClientError) as error:
+            raise self._ours(error, key) from error
+
+    def put(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        mode: PutMode | IfUnchanged = PutMode.OVERWRITE,
+        content_type: str = "application/octet-stream",
+    ) -> ObjectInfo:
+        """As the contract says, in one request (up to 5 GB).
+
+        Refuses the empty key, ``.`` and ``..`` segments (servers and proxies on the way may resolve them, and
+        then it is another object), a key that ends in ``/``, and what the server refuses: above 1024 bytes.
+        """
+        if reason := _refusal(key):
+            raise ItemError("output.key_refused", f"{self.url} cannot hold {key!r}: {reason}")
+        request = {**self._request(key), "Body": data, "ContentType": content_type}
+        if mode is PutMode.CREATE:
+            request["IfNoneMatch"] = "*"
+        elif isinstance(mode, IfUnchanged):
+            request["IfMatch"] = f'"{mode.etag}"'
+        try:
+            response = self._s3().put_object(**request)
+        except (boto.BotoCoreError, boto.ClientError) as error:
+            code = error.response["Error"].get("Code") if isinstance(error, boto.ClientError) else ""
+            if code == "KeyTooLongError":
+                raise ItemError("output.key_refused", f"{self.url} cannot hold {key!r}: too long") from error
+            if code == "NoSuchKey":
+                raise PreconditionError(f"{key!r} in {self.url} was changed or removed") from error
+            raise self._ours(error, key) from error
+        return ObjectInfo(key, len(data), response["ETag"].strip('"'))
+
+    def _request(self, key: str) -> dict[str, Any]:
+        """What every request about one object holds; raises `NotFoundError` for a key that cannot be."""
+        if not key or not _is_unicode(key):
+            raise NotFoundError(f"there is no object {key!r} in {self.url}")
+        return {"Bucket": self._bucket, "Key": self._prefix + key}
+
+    def _s3(self) -> S3Client:
+        """Return this process's client; boto3's clients are safe between threads, but making one is not."""
+        with self._lock:
+            if self._client is None or self._client_pid != os.getpid():
+                config = Config(
+                    connect_timeout=CONNECT_TIMEOUT_S,
+                    read_timeout=READ_TIMEOUT_S,
+                    retries={"mode": "standard", "total_max_attempts": REQUEST_TRIES},
+                    max_pool_connections=CONNECTIONS,
+                )
+                try:
+                    self._client = Session().client("s3", endpoint_url=self._endpoint_url, config=config)
+                except ValueError as error:
+                    raise UsageError(f"the S3 settings of this environment do not work: {error}") from error
+                self._client_pid = os.getpid()
+            return self._client
+
+    def _endpoint(self) -> str:
+        """Where we speak to, without user name and password."""
+        url = self._client.meta.endpoint_url if self._client else self._endpoint_url or "S3"
+        scheme, separator, rest = url.rpartition("://")
+        return scheme + separator + rest.rpartition("@")[2]
+
+    def _ours(self, error: boto.BotoCoreError | boto.ClientError, key: str) -> TranslateError:
+        """One of boto3's errors as one of ours."""
+        subject = f"object {key!r} in {self.url}" if key else self.url
+        if isinstance(error, boto.ClientError):
+            return _s3_errors.refused(
+                error.response, subject=subject, bucket=self._bucket, endpoint=self._endpoint()
+            )
+        if isinstance(error, _NO_CREDENTIALS):
+            return AccessError(
+                f"no credentials for {self.url}: {error}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+                "or AWS_PROFILE"
+            )
+        if isinstance(error, boto.FlexibleChecksumError):
+            return ItemError(
+                "store.integrity", f"{subject}: {BODY_TRIES} times other bytes than their checksum says"
+            )
+        if isinstance(error, _UNREACHABLE):
+            return UnavailableError(
+                f"{subject}: {self._endpoint()} could not be reached or broke off ({type(error).__name__}), "
+                "also after several tries. Check the endpoint and the network, then run again"
+            )
+        return StoreError(f"{subject}: {error}")
+
+
+def _refusal(key: str) -> str | None:
+    """Why we do not write ``key``, or None."""
+    if not _is_unicode(key):
+        return "it is not valid Unicode"
+    if not key.rpartition("/")[2]:
+        return "it is empty or ends in '/', as a folder does"
+    if any(segment in (".", "..") for segment in key.split("/")):
+        return "it has a '.' or '..' segment"
+    return None
+
+
+def _is_unicode(key: str) -> bool:
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _lists_in_key_order(bucket: str, page: Mapping[str, Any]) -> bool:
+    """Whether the store lists by the keys' bytes, as S3 does.
+
+    S3's directory buckets do not, and SeaweedFS lists folder by folder: "a/b" before "a.jpg".
+    """
+    server = page["ResponseMetadata"]["HTTPHeaders"].get("server", "")
+    return not (bucket.endswith("--x-s3") or server.startswith("SeaweedFS"))
+
+
+def _pause(tries: int) -> None:
+    """Wait up to 0.5, 1, 2 ... seconds, by chance, so that workers do not come back all at once."""
+    time.sleep(random.uniform(0, 0.25 * 2**tries))  # noqa: S311 - no secret
