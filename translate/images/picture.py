@@ -35,4 +35,4 @@ class Picture:
     """What the source's content was, whatever its name said."""
     notes: tuple[str, ...] = ()
     """Stable words for what was lost or chosen: ``first_frame``, ``precision_16_to_8``, ``icc_converted``,
-    ``icc_invalid``, ``exif_rotated``."""
+    ``icc_invalid``, ``cmyk_without_profile``, ``exif_rotated``."""

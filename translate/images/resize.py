@@ -18,16 +18,17 @@ def resize(
     """Resize (H, W, C) or (H, W) uint8 to ``height`` x ``width`` pixels.
 
     ``auto`` averages areas where a side shrinks and uses Lanczos where it grows, so that neither aliases nor
-    blurs; ``bicubic`` is `pil_bicubic`; ``lanczos`` is Pillow's antialiased Lanczos filter, the sharpest way to
-    shrink, for making training sets. The size that the picture already has returns the same array.
+    blurs; ``bicubic`` is `pil_bicubic`; ``lanczos`` is Pillow's antialiased Lanczos filter, the sharpest way
+    to shrink, for making training sets. The size that the picture already has returns the same array.
     """
-    assert height >= 1 and width >= 1, f"a side of {height} x {width} pixels cannot be"
+    assert min(height, width) >= 1, f"a side of {height} x {width} pixels cannot be"
     if pixels.shape[:2] == (height, width):
         return pixels
     if how == "bicubic":
         return pil_bicubic(pixels, height, width)
     if how == "lanczos":
-        return np.array(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS), dtype=np.uint8)
+        resized = Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS)
+        return np.array(resized, dtype=np.uint8)
     # A picture may shrink in one direction and grow in the other: shrink first, then enlarge.
     smaller = (min(height, pixels.shape[0]), min(width, pixels.shape[1]))
     for (rows, columns), interpolation in ((smaller, cv2.INTER_AREA), ((height, width), cv2.INTER_LANCZOS4)):
@@ -39,12 +40,12 @@ def resize(
 
 
 def pil_bicubic(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Resize (H, W, 3) or (H, W) uint8 with Pillow's antialiased bicubic filter, as the reference projects do."""
+    """Resize (H, W, 3) or (H, W) uint8 with Pillow's antialiased bicubic, as the reference projects do."""
     resized = Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
     return np.array(resized, dtype=np.uint8)
 
 
 def short_side(height: int, width: int, target: int) -> tuple[int, int]:
-    """``(height, width)`` scaled so that the shorter side is ``target`` pixels, aspect kept, sides at least 1."""
+    """``(height, width)`` scaled to a shorter side of ``target`` pixels, aspect kept, sides at least 1."""
     scale = target / min(height, width)
     return max(1, round(height * scale)), max(1, round(width * scale))

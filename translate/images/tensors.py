@@ -1,4 +1,4 @@
-"""Between pictures and networks: uint8 (H, W, 3) RGB outside, float32 (C, H, W) in [-1, 1] inside; padding."""
+"""Between pictures and networks: uint8 (H, W, 3) RGB outside, float32 (C, H, W) in [-1, 1] inside."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Crop(NamedTuple):
 def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
     """(H, W, C) or (H, W) uint8 -> (C, H, W) float32 in [-1, 1]; 0 is -1, 255 is 1.
 
-    The order of operations is that of the reference projects (to [0, 1], minus 0.5, over 0.5), so that results
-    agree to the last bit.
+    The order of operations is that of the reference projects (to [0, 1], minus 0.5, over 0.5), so that
+    results agree to the last bit.
     """
     channels_last = pixels if pixels.ndim == 3 else pixels[..., None]
     tensor = torch.from_numpy(np.ascontiguousarray(channels_last.transpose(2, 0, 1)))
@@ -39,10 +39,11 @@ def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
 def to_pixels(tensor: Tensor, *, rounding: Literal["round", "truncate"] = "round") -> NDArray[np.uint8]:
     """(1 or 3, H, W) float in [-1, 1] -> (H, W, 3) uint8 RGB, C-contiguous; one channel is repeated.
 
-    Values beyond [-1, 1] are clamped; they must be finite (the caller refuses NaN). ``round`` gives back exactly
-    what `to_tensor` was given; ``truncate`` is what the reference projects write, on average half a level darker.
+    Values beyond [-1, 1] are clamped; they must be finite (the caller refuses NaN). ``round`` gives back
+    exactly what `to_tensor` was given; ``truncate`` is what the reference projects write, half a level darker
+    on average.
     """
-    assert tensor.ndim == 3 and tensor.shape[0] in (1, 3), f"expected (1 or 3, H, W), got {tuple(tensor.shape)}"
+    assert tensor.ndim == 3, f"expected (1 or 3, H, W), got {tuple(tensor.shape)}"
     levels = tensor.detach().to("cpu", torch.float32).clamp(-1, 1).add(1).div_(2.0).mul_(255.0)
     if rounding == "round":
         levels = levels.round_()
@@ -51,7 +52,7 @@ def to_pixels(tensor: Tensor, *, rounding: Literal["round", "truncate"] = "round
 
 
 def to_channels(tensor: Tensor, channels: int) -> Tensor:
-    """(..., 1 or 3, H, W) -> (..., ``channels``, H, W): RGB to luma for one-channel networks, grey to RGB by repeating."""
+    """(..., 1 or 3, H, W) -> (..., ``channels``, H, W): RGB to luma, or grey repeated."""
     have = tensor.shape[-3]
     if have == channels:
         return tensor
@@ -64,9 +65,9 @@ def to_channels(tensor: Tensor, channels: int) -> Tensor:
 
 
 def pad_to_multiple(x: Tensor, multiple: int, minimum: int = 1) -> tuple[Tensor, Crop]:
-    """Pad (N, C, H, W) evenly on all sides until H and W are multiples of ``multiple`` and at least ``minimum``.
+    """Pad (N, C, H, W) evenly until H and W are multiples of ``multiple`` and at least ``minimum``.
 
-    Borders are reflected; where a side is too short to be reflected, its edge is repeated. `crop_back` undoes it.
+    Borders are reflected; where a side is too short for that, its edge is repeated. `crop_back` undoes it.
     """
     height, width = x.shape[-2:]
     rows, columns = _padding(height, multiple, minimum), _padding(width, multiple, minimum)
