@@ -1,0 +1,119 @@
+"""Who does the units of a run: the contract, the executor of one machine, and how others are found.
+
+Another executor is a class named by an entry point of the group ``translate.executors``; it is built with the
+number of workers asked for (None: it decides).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections import deque
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Protocol, cast
+
+from translate import lookup
+from translate.batch.worker import Worker
+from translate.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from translate.batch.ledger import Entry
+    from translate.batch.manifest import Item, Unit
+    from translate.batch.worker import Task
+    from translate.engines.torch import Engine
+
+GROUP = "translate.executors"
+AUTO_RAY_IMAGES = 200
+"""``auto`` takes Ray from so many images on: below, starting it costs more than it brings."""
+
+Finished = tuple["Unit", list["Entry"]]
+
+
+class Executor(Protocol):
+    """Does units of work."""
+
+    @property
+    def name(self) -> str:
+        """Public name."""
+        ...
+
+    @property
+    def workers(self) -> int:
+        """How many models work at once."""
+        ...
+
+    def run(
+        self, task: Task, units: Iterable[Unit], report: Callable[[Entry], None], stopped: Callable[[], bool]
+    ) -> Generator[Finished, None, None]:
+        """Yield every unit with one entry for each of its items, in any order.
+
+        ``report`` hears of each entry at once, in the calling thread. After ``stopped``, or when a store
+        cannot be reached, the units in hand come out with the entries they have (maybe fewer than items);
+        then it returns, or raises the `StoreError`.
+        """
+        ...
+
+
+class LocalExecutor:
+    """Threads around one model, in this process."""
+
+    name = "local"
+    workers = 1
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def run(
+        self, task: Task, units: Iterable[Unit], report: Callable[[Entry], None], stopped: Callable[[], bool]
+    ) -> Generator[Finished, None, None]:
+        """As the contract says; units finish in order."""
+        import torch
+
+        in_hand: deque[Finished] = deque()
+
+        def items() -> Iterator[Item]:
+            for unit in units:
+                in_hand.append((unit, []))
+                yield from unit.items
+
+        try:
+            for entry in Worker(task, self._engine, torch.get_num_threads()).process(items(), stopped):
+                report(entry)
+                unit, entries = in_hand[0]
+                entries.append(entry)
+                if len(entries) == len(unit.items):
+                    yield in_hand.popleft()
+        except StoreError:
+            yield from begun(in_hand)
+            raise
+        yield from begun(in_hand)
+
+
+def begun(in_hand: Iterable[Finished]) -> list[Finished]:
+    """Those units of which something was done."""
+    return [(unit, entries) for unit, entries in in_hand if entries]
+
+
+def open_executor(name: str, workers: int | None, images: int, engine: Engine) -> Executor:
+    """The executor of a name; ``auto`` is ``local`` below `AUTO_RAY_IMAGES` or where Ray is not installed.
+
+    Raises `UsageError` if it is not installed, or for ``workers`` that it cannot have.
+    """
+    if name == "auto":
+        name = "ray" if images >= AUTO_RAY_IMAGES and importlib.util.find_spec("ray") else "local"
+    if name == "local":
+        if workers not in (None, 1):
+            raise UsageError(f"the local executor has one worker, not {workers}; use --executor ray")
+        return LocalExecutor(engine)
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in found:
+        raise lookup.unknown("executor", name, ["auto", "local", *found])
+    try:
+        kind = found[name].load()
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"the executor {name!r} needs {error.name!r}, which is not installed; "
+            f"pip install 'translate-images[{name}]'"
+        ) from error
+    return cast("Executor", kind(workers))

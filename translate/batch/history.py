@@ -1,0 +1,68 @@
+"""What earlier runs at a destination have done: read from their ledgers, without a request per output.
+
+Every recorded outcome counts, also of a run that did not end. Held in memory, about 500 bytes a key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from translate.batch import layout
+from translate.batch.ledger import from_lines, merge
+from translate.provenance import PlanRecord, RunSummary, Work
+
+if TYPE_CHECKING:
+    from translate.batch.ledger import Outcome
+    from translate.stores.contract import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The latest outcome of a source key."""
+
+    source_etag: str
+    output_key: str
+    outcome: Outcome
+    code: str
+    work_digest: str
+
+
+@dataclass
+class History:
+    """All earlier runs together; the later one counts."""
+
+    items: dict[str, Past] = field(default_factory=dict)
+    """By source key."""
+    works: dict[str, Work] = field(default_factory=dict)
+    """By digest."""
+
+
+def read_history(store: ObjectStore) -> History:
+    """Merge the ledgers of every run at a destination, in the order of the runs.
+
+    A run without plan.json never began. Its skipped items say nothing new and are passed over.
+    """
+    history = History()
+    segments: list[str] = []
+    for info in store.list(layout.RUNS):
+        run, _, name = info.key[len(layout.RUNS) :].partition("/")
+        if name.startswith("ledger/"):  # sorts before plan.json
+            segments.append(info.key)
+        elif info.key == layout.plan_key(run):
+            record = PlanRecord.model_validate_json(store.get(info.key).data)
+            history.works[record.work_digest] = record.work
+            mine = [key for key in segments if key.startswith(layout.run_prefix(run))]
+            for entry in merge(from_lines(store.get(key).data) for key in mine).values():
+                if entry.outcome != "skipped":
+                    history.items[entry.key] = Past(
+                        entry.source_etag, entry.output_key, entry.outcome, entry.code, record.work_digest
+                    )
+            segments.clear()
+    return history
+
+
+def read_summaries(store: ObjectStore) -> list[RunSummary]:
+    """The totals of every finished run, oldest first."""
+    keys = [info.key for info in store.list(layout.RUNS) if info.key.endswith("/summary.json")]
+    return [RunSummary.model_validate_json(store.get(key).data) for key in keys]

@@ -1,0 +1,100 @@
+"""The plan of a run: which source becomes which output, cut into units of work of fixed membership.
+
+Written once, before the first image, and never changed. JSON is kept in ASCII, so that any key (newlines,
+broken Unicode) stands on one line.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Literal
+
+from translate.batch import layout
+from translate.images.codec import EXTENSIONS, output_format, with_extension
+from translate.stores.contract import PutMode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from translate.images.picture import OutputFormat
+    from translate.provenance import PlanRecord
+    from translate.stores.contract import ObjectStore
+
+UNIT_ITEMS = 64
+"""Most images in a unit of work: what one worker takes at a time and one ledger segment records."""
+LEAST_ITEMS = 4
+SPREAD_UNITS = 32
+"""Small runs are cut into about so many units, that several workers share them."""
+PART_UNITS = 64
+"""Units in one object of the plan (4096 images, about 1 MB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One image to do."""
+
+    key: str
+    etag: str
+    """As listed; what is read must still have it. Empty for a key that was asked for but not found."""
+    size_bytes: int
+    output_key: str
+    format: OutputFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Images that are done and recorded together."""
+
+    number: int
+    items: tuple[Item, ...]
+
+
+def target(key: str, format: Literal["keep", "png", "jpeg", "webp"]) -> tuple[str, OutputFormat]:  # noqa: A002
+    """Output key and format of a source key, which must have an image's extension.
+
+    ``keep`` goes by the key's extension, not by the content, so that an output's name never belies it; a
+    format that is not written (GIF, BMP, TIFF) becomes PNG. The key only changes where the format does.
+    """
+    named = EXTENSIONS[PurePosixPath(key).suffix.lower()]
+    wanted = output_format(named) if format == "keep" else format
+    return (key if named == wanted else with_extension(key, wanted)), wanted
+
+
+def cut(items: Sequence[Item]) -> Iterator[Unit]:
+    """Units of up to `UNIT_ITEMS` in the order given, numbered from 0."""
+    size = min(UNIT_ITEMS, max(LEAST_ITEMS, len(items) // SPREAD_UNITS))
+    for number, start in enumerate(range(0, len(items), size)):
+        yield Unit(number, tuple(items[start : start + size]))
+
+
+def write_units(store: ObjectStore, run: str, units: Iterable[Unit]) -> int:
+    """Write the units, a part at a time; returns how many. Not a plan before `write_plan`."""
+    rest = iter(units)
+    count = part = 0
+    while chunk := tuple(islice(rest, PART_UNITS)):
+        lines = "".join(json.dumps(asdict(unit), separators=(",", ":")) + "\n" for unit in chunk)
+        store.put(layout.units_key(run, part), lines.encode("ascii"), content_type="application/jsonl")
+        count += len(chunk)
+        part += 1
+    return count
+
+
+def write_plan(store: ObjectStore, record: PlanRecord) -> None:
+    """Mark the plan as complete."""
+    store.put(
+        layout.plan_key(record.run),
+        record.model_dump_json(indent=1).encode(),
+        mode=PutMode.CREATE,
+        content_type="application/json",
+    )
+
+
+def read_units(store: ObjectStore, run: str) -> Iterator[Unit]:
+    """The units of a run in order, a part in memory at a time."""
+    for info in store.list(layout.run_prefix(run) + "units/"):
+        for line in store.get(info.key).data.splitlines():
+            fields = json.loads(line)
+            yield Unit(fields["number"], tuple(Item(**item) for item in fields["items"]))

@@ -1,0 +1,132 @@
+"""The five stages of an image, as plain functions: get, decode, translate, encode, put.
+
+A bad image raises `ItemError`, which is an outcome; a store that cannot be reached raises `StoreError`,
+which is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from translate.errors import ItemError, NotFoundError, PreconditionError
+from translate.images import codec
+from translate.images.resize import resize, short_side
+from translate.images.tensors import to_channels, to_pixels, to_tensor
+from translate.stores.contract import PutMode
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from translate.batch.manifest import Item
+    from translate.engines.torch import Engine
+    from translate.images.picture import OutputFormat, Picture
+    from translate.provenance import Work
+    from translate.stores.contract import ObjectInfo, ObjectStore
+
+MAX_WORKING_PIXELS = 8_000_000
+"""Largest working size, height times width: a generator of width 64 then needs some 8 GB. Larger images need
+``--size``, or end as ``input.too_large``."""
+COMPAT_PX = 256
+"""Side to which ``--pixels compat`` squashes every image, as the reference's test script does."""
+COMPAT_SEED = 0
+"""Of the dropout in ``--pixels compat``; the same for every image, so that a repeat gives the same bytes."""
+FLAT_LEVELS = 8
+"""An input whose levels spread less than this may well have a constant output."""
+CONTENT_TYPES: dict[OutputFormat, str] = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+
+
+def get(store: ObjectStore, item: Item) -> bytes:
+    """The source's bytes, if it is still the one that was listed; else `ItemError` ``input.gone`` or
+    ``.changed``."""
+    try:
+        return store.get(item.key, if_match=item.etag or None).data
+    except NotFoundError as error:
+        raise ItemError("input.gone", f"{item.key!r} is not there (any more)") from error
+    except PreconditionError as error:
+        raise ItemError(
+            "input.changed", f"{item.key!r} was replaced after it was planned; the next run takes it"
+        ) from error
+
+
+def decode(data: bytes) -> Picture:
+    """Bytes of any image format we read -> upright sRGB picture; first frame of an animation."""
+    return codec.decode(data)
+
+
+def translate(picture: Picture, engine: Engine, work: Work) -> Picture:
+    """Translate a picture; the result has its height, width and alpha (``compat``: 256 x 256, without alpha).
+
+    Raises `ItemError` ``input.too_large`` or ``output.invalid``.
+    """
+    if work.pixels == "compat":
+        return _translate_compat(picture, engine)
+    height, width = picture.pixels.shape[:2]
+    inner = working_size(picture, work)
+    if inner[0] * inner[1] > MAX_WORKING_PIXELS:
+        raise ItemError(
+            "input.too_large",
+            f"{inner[1]} x {inner[0]} pixels are more than the {MAX_WORKING_PIXELS:,} "
+            "that can be translated at once; give a working size with --size",
+        )
+    x = to_channels(to_tensor(resize(picture.pixels, *inner, how="auto")), engine.translator.in_channels)
+    y = engine.translate(x[None])[0]
+    _refuse_non_finite(bool(y.isfinite().all()))
+    pixels = to_pixels(y)
+    _refuse_constant(picture.pixels, pixels)
+    return replace(picture, pixels=resize(pixels, height, width, how="auto"))
+
+
+def working_size(picture: Picture, work: Work) -> tuple[int, int]:
+    """Height and width at which the network sees a picture: smaller ones than ``work.size`` are left as they
+    are."""
+    height, width = picture.pixels.shape[:2]
+    if work.pixels == "compat":
+        return COMPAT_PX, COMPAT_PX
+    if work.size == "native" or min(height, width) <= work.size:
+        return height, width
+    return short_side(height, width, work.size)
+
+
+def _translate_compat(picture: Picture, engine: Engine) -> Picture:
+    """As the test script of pytorch-CycleGAN-and-pix2pix: squashed to 256 x 256 (bicubic), truncated to
+    bytes."""
+    small = resize(picture.pixels, COMPAT_PX, COMPAT_PX, how="bicubic")
+    x = to_channels(to_tensor(small), engine.translator.in_channels)
+    y = engine.compat(x[None], COMPAT_SEED)[0]
+    _refuse_non_finite(bool(y.isfinite().all()))
+    pixels = to_pixels(y, rounding="truncate")
+    _refuse_constant(small, pixels)
+    return replace(picture, pixels=pixels, alpha=None)
+
+
+def encode(picture: Picture, format: OutputFormat, quality: int) -> bytes:  # noqa: A002
+    """Picture -> bytes of ``format``; the same picture always gives the same bytes."""
+    return codec.encode(picture, format, quality)
+
+
+def put(store: ObjectStore, item: Item, data: bytes, *, replace_existing: bool) -> ObjectInfo | None:
+    """Write the output; None if one is there already and must be kept."""
+    mode = PutMode.OVERWRITE if replace_existing else PutMode.CREATE
+    try:
+        return store.put(item.output_key, data, mode=mode, content_type=CONTENT_TYPES[item.format])
+    except PreconditionError:
+        return None
+
+
+def _refuse_non_finite(finite: bool) -> None:
+    if not finite:
+        raise ItemError(
+            "output.invalid", "the network's output is not finite; check the model, or --device cpu"
+        )
+
+
+def _refuse_constant(source: NDArray[np.uint8], result: NDArray[np.uint8]) -> None:
+    if np.ptp(result) == 0 or (result == result[:1, :1]).all():
+        spread = int(np.ptp(source.reshape(-1, 3), axis=0).max())
+        if spread >= FLAT_LEVELS:
+            raise ItemError(
+                "output.invalid", "the network's output is one flat colour though its input is not"
+            )

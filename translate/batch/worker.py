@@ -1,0 +1,173 @@
+"""One model and the five stages around it, overlapped: what each worker of any executor runs.
+
+Every image is done by one thread from end to end; there are more threads than may use the network at a time,
+so that getting, decoding, encoding and putting go on beside it. No more images than threads are in memory.
+Entries come out in the order of the items.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from translate.batch import stages
+from translate.batch.ledger import Entry, unhappy
+from translate.errors import AccessError, ItemError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from translate.batch.manifest import Item
+    from translate.engines.torch import Device, Engine, Precision
+    from translate.images.picture import Picture
+    from translate.provenance import Work
+    from translate.stores.contract import ObjectStore
+
+SPARE_THREADS = 6
+"""Threads that get, decode, encode and put while others use the network."""
+LARGE_PIXELS = 1_000_000
+"""Working sizes above this take turns, for the memory that they need."""
+ACCESS_ERRORS_IN_A_ROW = 3
+"""One refused object costs that item; so many in a row mean that the credentials are refused, and the job
+stops."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to know, on whatever machine it is; picklable."""
+
+    source: ObjectStore
+    output: ObjectStore
+    model: str
+    """For `translate.registry.open_model`."""
+    registry_url: str | None
+    device: Device
+    work: Work
+    replace_existing: bool = True
+    """Whether an output that is there is replaced; else the item ends as skipped, ``output.exists``."""
+
+
+def open_engine(task: Task) -> Engine:
+    """Load the model that was planned with, on the engine that was planned with.
+
+    Raises `ModelError` if it is another by now, or on this machine.
+    """
+    from translate.engines.torch import Engine
+    from translate.registry import open_model
+
+    translator = open_model(task.model, task.registry_url)
+    if translator.facts.digest != task.work.model_digest:
+        raise ModelError(
+            f"model {task.model!r} has digest {translator.facts.digest}, but the run was planned with "
+            f"{task.work.model_digest}: it was replaced meanwhile. Run again"
+        )
+    precision = cast("Precision", task.work.engine.rpartition("-")[2])
+    engine = Engine(translator, device=task.device, precision=precision)
+    if engine.name != task.work.engine:
+        raise ModelError(
+            f"this worker would compute with {engine.name}, but the run was planned with "
+            f"{task.work.engine}; choose a --device that all workers have"
+        )
+    return engine
+
+
+class Worker:
+    """Does items, one entry each."""
+
+    def __init__(self, task: Task, engine: Engine, cores: int) -> None:
+        """``cores`` processors are this worker's; on another device than the CPU one image at a time is
+        enough."""
+        self._task = task
+        self._engine = engine
+        networks = cores if engine.device == "cpu" else 1
+        self._threads = networks + SPARE_THREADS
+        self._network = threading.BoundedSemaphore(networks)
+        self._large = threading.Lock()
+
+    def process(self, items: Iterable[Item], stopped: Callable[[], bool]) -> Iterator[Entry]:
+        """An entry for each item, in order; after ``stopped`` only for those that were begun.
+
+        Raises `StoreError` if a store cannot be reached; nothing is recorded of items that were not tried.
+        """
+        source = iter(items)
+        begun: deque[Future[Entry]] = deque()
+        refused = 0
+        with ThreadPoolExecutor(self._threads, "image") as threads:
+            try:
+                while True:
+                    while (
+                        not stopped()
+                        and len(begun) < 2 * self._threads
+                        and (item := next(source, None)) is not None
+                    ):
+                        begun.append(threads.submit(self.do, item))
+                    if stopped():
+                        begun = deque(future for future in begun if not future.cancel())
+                    if not begun:
+                        return
+                    entry = begun.popleft().result()
+                    refused = refused + 1 if entry.code == "store.access" else 0
+                    if refused >= ACCESS_ERRORS_IN_A_ROW:
+                        raise AccessError(
+                            f"the store refused {refused} images in a row; the last: {entry.message}"
+                        )
+                    yield entry
+            finally:
+                for future in begun:
+                    future.cancel()
+
+    def do(self, item: Item) -> Entry:
+        """One image through all stages; whatever is the image's own fault is its outcome."""
+        ms: dict[str, float] = {}
+        task = self._task
+        try:
+            with _timed(ms, "get"):
+                data = stages.get(task.source, item)
+            with _timed(ms, "decode"):
+                picture = stages.decode(data)
+            with self._turn(picture), _timed(ms, "translate"):
+                picture = stages.translate(picture, self._engine, task.work)
+            with _timed(ms, "encode"):
+                data = stages.encode(picture, item.format, task.work.quality)
+            with _timed(ms, "put"):
+                info = stages.put(task.output, item, data, replace_existing=task.replace_existing)
+        except ItemError as error:
+            return unhappy(item, "failed", error.code, error.message)
+        except AccessError as error:
+            return unhappy(item, "failed", "store.access", str(error))
+        if info is None:
+            return unhappy(item, "skipped", "output.exists", f"{item.output_key!r} came into being meanwhile")
+        height, width = picture.pixels.shape[:2]
+        return Entry(
+            key=item.key,
+            output_key=item.output_key,
+            source_etag=item.etag,
+            outcome="ok",
+            output_etag=info.etag,
+            digest="sha256:" + hashlib.sha256(data).hexdigest(),
+            size_bytes=len(data),
+            width=width,
+            height=height,
+            notes=picture.notes,
+            ms=ms,
+        )
+
+    @contextmanager
+    def _turn(self, picture: Picture) -> Iterator[None]:
+        """Wait for a turn at the network; large pictures, which need much memory, go one at a time."""
+        height, width = stages.working_size(picture, self._task.work)
+        with self._large if height * width > LARGE_PIXELS else nullcontext(), self._network:
+            yield
+
+
+@contextmanager
+def _timed(ms: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    ms[stage] = round((time.perf_counter() - start) * 1000, 2)

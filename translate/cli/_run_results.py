@@ -1,0 +1,134 @@
+"""What `translate run` says at its end, for people and for machines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from translate.cli import console
+from translate.pages.run import readable
+from translate.progress import duration
+
+if TYPE_CHECKING:
+    from translate.batch.job import Ended, Prepared
+    from translate.provenance import Considered, RunSummary
+
+
+def show_plan(prepared: Prepared, *, as_json: bool) -> None:
+    """What would be done: ``--dry-run``."""
+    from translate.batch.estimate import estimate
+
+    considered, work = prepared.plan.considered, prepared.task.work
+    expected = estimate(prepared)
+    if as_json:
+        console.result_json(
+            {
+                "event": "plan",
+                "considered": considered.model_dump(),
+                "work": work.model_dump(),
+                "seconds": expected.seconds,
+                "basis": expected.basis,
+            }
+        )
+        return
+    console.result(f"{readable(prepared.job.source.url)} -> {readable(prepared.job.output.url)}")
+    console.result(
+        f"model {work.model} ({work.engine}), size {work.size}, format {work.format}, "
+        f"quality {work.quality}, pixels {work.pixels}"
+    )
+    console.table(["", "IMAGES"], _considered(considered))
+    time_text = "unknown" if expected.seconds is None else f"about {duration(expected.seconds)}"
+    console.result(
+        f"to read: {_bytes(considered.bytes)}; expected time: {time_text} ({readable(expected.basis)})"
+    )
+
+
+def show_nothing(prepared: Prepared, *, as_json: bool) -> None:
+    """Nothing was to do."""
+    considered = prepared.plan.considered
+    if as_json:
+        console.result_json({"event": "nothing_to_do", "considered": considered.model_dump()})
+        return
+    console.result(f"nothing to do: {', '.join(_passed_over(considered)) or 'the input has no objects'}")
+    if considered.failed_before:
+        console.result(
+            "images that failed before are tried again with --overwrite never (gaps only) or always (all)"
+        )
+
+
+def show_stopped(ended: Ended, *, as_json: bool) -> None:
+    """The run was stopped by a signal."""
+    done = ended.totals.count
+    if as_json:
+        console.result_json({"event": "stopped", "done": done, "planned": ended.planned})
+        return
+    console.result(
+        f"stopped: {done} of {ended.planned} images are done and recorded; "
+        "the same command goes on with the others"
+    )
+
+
+def show_summary(ended: Ended, *, as_json: bool) -> None:
+    """The totals of a finished run."""
+    summary = ended.summary
+    assert summary is not None
+    if as_json:
+        console.result_json(
+            {
+                "event": "summary",
+                "images_per_second": round(summary.images_per_second, 3),
+                **summary.model_dump(),
+            }
+        )
+        return
+    rows: list[tuple[str, int]] = [("ok", summary.ok)]
+    rows += [
+        (f"{'skipped' if code == 'output.exists' else 'failed'}: {code}", count)
+        for code, count in summary.codes.items()
+    ]
+    console.table(["OUTCOME", "IMAGES"], rows)
+    if passed := _passed_over(summary.considered):
+        console.result(f"not in this run: {', '.join(passed)}")
+    console.result(
+        f"{summary.planned} images in {_time(summary.seconds)}, "
+        f"{summary.images_per_second:.2f} images/s, {_executor(summary)}, {summary.work.engine}"
+    )
+    console.result(f"pictures: {readable(summary.output_url)}")
+    console.result(f"report:   {readable(summary.report_url)}")
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
+
+
+def _executor(summary: RunSummary) -> str:
+    return summary.executor + (f" with {summary.workers} workers" if summary.workers > 1 else "")
+
+
+_WORDS = {
+    "up_to_date": "up to date",
+    "failed_before": "failed before",
+    "kept": "kept as they are",
+    "beyond_limit": "beyond --limit",
+    "not_selected": "not selected",
+    "not_image": "not images",
+}
+
+
+def _considered(considered: Considered) -> list[tuple[str, int]]:
+    return [
+        ("to translate", considered.to_do),
+        *((word, count) for field, word in _WORDS.items() if (count := getattr(considered, field))),
+    ]
+
+
+def _passed_over(considered: Considered) -> list[str]:
+    return [f"{count} {word}" for field, word in _WORDS.items() if (count := getattr(considered, field))]
+
+
+def _bytes(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"

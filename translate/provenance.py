@@ -1,0 +1,158 @@
+"""The record of how an output came to be: what a run writes about itself, beside its outputs.
+
+`Work` is what decides an output's pixels; two outputs of the same source and the same work are the same
+picture. `PlanRecord` is written before the first image, `RunSummary` after the last one; a run without
+summary did not end.
+"""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+from pydantic import ConfigDict
+
+import translate
+from translate.config import Frozen, digest
+
+SCHEMA = 1
+"""Of the records under ``_translate/``; raised when a reader of the old ones would go wrong."""
+
+PACKAGES = ("torch", "numpy", "opencv-python-headless", "pillow", "ray")
+"""Whose versions a run notes down."""
+
+
+class Record(Frozen):
+    """Base of what is read back later: fields that a newer version added are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+
+class Work(Record):
+    """What decides an output's pixels, given its source."""
+
+    model: str
+    """``name@version`` or the path it was read from; for people, not part of the digest."""
+    model_digest: str
+    """``sha256:<hex>`` of the file of the weights, see `translate.models.bundle`."""
+    size: int | Literal["native"]
+    """Working size: short side in pixels, or the image's own."""
+    format: Literal["keep", "png", "jpeg", "webp"]
+    quality: int
+    pixels: Literal["exact", "compat"]
+    engine: str
+    """Engine with its precision, e.g. ``torch-bfloat16``."""
+
+    @property
+    def digest(self) -> str:
+        """``sha256:<hex>`` of everything but the model's name."""
+        return digest(self.model_dump(exclude={"model"}))
+
+    def differences(self, other: Work) -> list[str]:
+        """What another work has otherwise, in words: ``["model: a@1 -> b@2", "format: keep -> png"]``."""
+        found = []
+        if self.model_digest != other.model_digest:
+            before, after = self.model, other.model
+            if before == after:
+                before, after = (
+                    f"{name} ({work.model_digest[7:19]})" for name, work in ((before, self), (after, other))
+                )
+            found.append(f"model: {before} -> {after}")
+        for field in ("size", "format", "quality", "pixels", "engine"):
+            before, after = getattr(self, field), getattr(other, field)
+            if before != after:
+                found.append(f"{field}: {before} -> {after}")
+        return found
+
+
+class Considered(Record):
+    """What became of everything that was listed; the fields but ``bytes`` add up to the keys listed."""
+
+    to_do: int = 0
+    """Images that the run translates."""
+    up_to_date: int = 0
+    """Done by an earlier run, from the same source and by the same work."""
+    failed_before: int = 0
+    """Failed in an earlier run for a reason that lies in the source, which is unchanged."""
+    kept: int = 0
+    """Has an output that ``--overwrite never`` leaves alone."""
+    beyond_limit: int = 0
+    """Would be translated but for ``--limit``."""
+    not_selected: int = 0
+    """Left out by ``--include`` or ``--exclude``."""
+    not_image: int = 0
+    """No image's extension, or reserved (``_translate/``)."""
+    bytes: int = 0
+    """Of the sources to do."""
+
+
+class PlanRecord(Record):
+    """``plan.json``: what a run is going to do. It marks the plan as complete: the units are written before
+    it."""
+
+    schema_version: int = SCHEMA
+    run: str
+    started: str
+    """UTC, ISO 8601."""
+    pipeline: str
+    """Name of the pipeline; empty for a model run by itself."""
+    input_url: str
+    output_url: str
+    work: Work
+    work_digest: str
+    overwrite: str
+    considered: Considered
+    units: int
+    versions: dict[str, str]
+
+
+class RunSummary(Record):
+    """``summary.json``: totals of a finished run, written last: who finds it finds all the rest."""
+
+    schema_version: int = SCHEMA
+    run: str
+    started: str
+    finished: str
+    seconds: float
+    """Wall time of translating, without planning."""
+    pipeline: str
+    input_url: str
+    output_url: str
+    report_url: str
+    executor: str
+    workers: int
+    work: Work
+    work_digest: str
+    considered: Considered
+    planned: int
+    """``ok + failed + skipped``."""
+    ok: int
+    failed: int
+    skipped: int
+    codes: dict[str, int]
+    """How many failed or were skipped, by code."""
+    ms: dict[str, float]
+    """Milliseconds spent in each stage, summed over all images and threads."""
+    versions: dict[str, str]
+
+    @property
+    def images_per_second(self) -> float:
+        """Translated images by wall time."""
+        return self.ok / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def failed_share(self) -> float:
+        """Of the planned images."""
+        return self.failed / self.planned if self.planned else 0.0
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package, Python and the libraries that touch pixels."""
+    found = {"translate": translate.__version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
