@@ -1,8 +1,8 @@
 """Published models: ``name@version`` in an object store, with the shipped ones behind it.
 
-Layout: ``<name>/<version>/model.json`` and what `translate.models.bundle` puts beside it; versions are 1, 2, 3 ...
-A version never changes. The shipped models are a second, read-only registry that is looked into after the user's
-own; a new version's number is above the versions of both.
+Layout: ``<name>/<version>/model.json`` and what `translate.models.bundle` puts beside it; versions are 1, 2,
+3. A version never changes. The shipped models are a second, read-only registry that is looked into after the
+user's own; a new version's number is above the versions of both.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Published:
 
 
 class ModelRegistry:
-    """The registry at ``url`` (None: ``TRANSLATE_REGISTRY``, else ``./models``) and the shipped models behind it.
+    """The registry at ``url`` (None: ``TRANSLATE_REGISTRY``, else ``./models``), with the shipped one behind.
 
     A place that does not exist yet is an empty registry.
     """
@@ -67,8 +67,8 @@ class ModelRegistry:
     ) -> str:
         """Store a generator as the next version of ``name`` and return ``name@version``.
 
-        ``files`` lie beside it, e.g. ``{"card.md": ...}``. Two publishers at once get two versions: each place is
-        claimed by a write that only one can make. Raises `UsageError` for a name that cannot be.
+        ``files`` lie beside it, e.g. ``{"card.md": ...}``. Two publishers at once get two versions: each
+        place is claimed by a write that only one can make. Raises `UsageError` for a name that cannot be.
         """
         _check_name(name)
         for _ in range(_ATTEMPTS):
@@ -79,7 +79,7 @@ class ModelRegistry:
             except PreconditionError:
                 continue
             return placed.reference
-        raise StoreError(f"{self.url}: {_ATTEMPTS} version numbers of {name!r} in a row were taken by others; try again")
+        raise StoreError(f"{self.url}: others took {_ATTEMPTS} versions of {name!r} in a row; try again")
 
     def list(self) -> list[Published]:
         """All models, by name and version; one that cannot be read is listed with its problem."""
@@ -118,21 +118,21 @@ class ModelRegistry:
         name, at, number = reference.partition("@")
         _check_name(name)
         if at and not re.fullmatch(r"[1-9]\d{0,8}", number):
-            raise UsageError(f"model {reference!r}: the version after @ must be a number such as 1; got {number!r}")
+            raise UsageError(f"model {reference!r}: after @ comes a version number such as 1; got {number!r}")
         own, shipped = set(_complete(self._own, name)), set(_complete(self._shipped, name))
         key = (name, int(number)) if at else max(own | shipped, default=(name, 0))
         if key not in own | shipped:
             known = sorted({*_complete(self._own), *_complete(self._shipped)})
-            raise ModelError(f"no model {reference!r} in {self.url} nor among the shipped ones; known: "
-                             f"{', '.join(f'{known_name}@{version}' for known_name, version in known) or 'none'}")
+            listed = ", ".join(f"{each}@{version}" for each, version in known) or "none"
+            raise ModelError(f"no model {reference!r} in {self.url} nor among the shipped; known: {listed}")
         return (self._own if key in own else self._shipped), f"{key[0]}/{key[1]}/"
 
 
 def open_model(reference: str, registry_url: str | None = None) -> Translator:
     """Open whatever names a model.
 
-    ``name`` or ``name@version`` in the registry; the path or URL of a folder with ``model.json``; the path or URL of
-    a ``.pth`` file of another project. A bare word is always a name: write ``./word`` for a folder.
+    ``name`` or ``name@version`` in the registry; the path or URL of a folder with ``model.json``; the path or
+    URL of a ``.pth`` file of another project. A bare word is always a name: write ``./word`` for a folder.
     """
     if reference.endswith(SUFFIXES):
         return read_foreign(_read(reference), reference)
@@ -157,7 +157,8 @@ def _read(reference: str) -> bytes:
 
 def _check_name(name: str) -> None:
     if not re.fullmatch(NAME.strip("^$"), name):
-        raise UsageError(f"{name!r} cannot name a model; use lower-case letters, digits, - and _, such as 'monet2photo'")
+        raise UsageError(f"{name!r} cannot name a model; use lower-case letters, digits, - and _, as in "
+                         "'monet2photo'")
 
 
 def _complete(store: ObjectStore, name: str = "") -> list[tuple[str, int]]:

@@ -1,7 +1,8 @@
-"""A model on disk: ``model.json`` and ``weights.safetensors`` (and a card) under one prefix of an object store.
+"""A model on disk: ``model.json`` and ``weights.safetensors`` (and a card) under one prefix of a store.
 
-``model.json`` is written last and only if absent: it marks the bundle as complete, and readers trust nothing without
-it. The weights file repeats architecture and config in its header, so its digest covers everything that makes pixels.
+``model.json`` is written last and only if absent: it marks the bundle as complete, and readers trust nothing
+without it. The weights file repeats architecture and config in its header, so that its digest covers
+everything that makes pixels.
 """
 
 from __future__ import annotations
@@ -59,10 +60,11 @@ def write_bundle(
     *,
     dtype: Dtype = "float32",
 ) -> ModelFacts:
-    """Write a bundle under ``prefix`` (empty, or ending in ``/``) and return the facts with the weights' digest.
+    """Write a bundle under ``prefix`` (empty, or ending in ``/``) and return the facts with its digest.
 
-    Everything is written only if absent, the weights first: they claim the place. Raises `PreconditionError` if the
-    place is taken, `ModelError` if a weight is not finite in ``dtype``, `ConfigError` if the facts are wrong.
+    Everything is written only if absent, the weights first: they claim the place. Raises `PreconditionError`
+    if the place is taken, `ModelError` if a weight is not finite in ``dtype``, `ConfigError` if the facts are
+    wrong.
     """
     parse_config("generator", {"architecture": facts.architecture, **facts.config}, facts.name)
     weights = pack_weights(network, facts, dtype)
@@ -99,7 +101,8 @@ def read_document(store: ObjectStore, prefix: str) -> Document:
 def read_bundle(store: ObjectStore, prefix: str) -> Translator:
     """Read a bundle and check that its weights are the ones that were written.
 
-    Raises `ModelError` if a file is missing or damaged, the architecture is unknown or the weights do not fit it.
+    Raises `ModelError` if a file is missing or damaged, the architecture is unknown or does not fit the
+    weights.
     """
     document = read_document(store, prefix)
     where = f"{store.url.rstrip('/')}/{prefix}{WEIGHTS}"
@@ -108,11 +111,12 @@ def read_bundle(store: ObjectStore, prefix: str) -> Translator:
     except NotFoundError as error:
         raise ModelError(f"{where} is missing though {DOCUMENT} is there; copy the model again") from error
     if _digest(data) != document.digest:
-        raise ModelError(f"{where} is damaged: its digest is {_digest(data)}, {DOCUMENT} says {document.digest}; "
-                         "copy the model again")
+        raise ModelError(f"{where} is damaged: its digest is {_digest(data)}, but {DOCUMENT} says "
+                         f"{document.digest}; copy the model again")
     facts = document.facts()
     if _header(data).get("translate") != _identity(facts):
-        raise ModelError(f"{where} belongs to another architecture or config than {DOCUMENT} says; copy the model again")
+        raise ModelError(f"{where} belongs to another architecture or config than {DOCUMENT} says; "
+                         "copy the model again")
     try:
         tensors = load_tensors(data)
     except SafetensorError as error:
@@ -146,8 +150,9 @@ def assemble(facts: ModelFacts, tensors: Mapping[str, Tensor], where: str) -> Tr
 def pack_weights(network: nn.Module, facts: ModelFacts, dtype: Dtype) -> bytes:
     """The bytes of the weights file: floats in ``dtype``, architecture and config in the header."""
     target = torch.float16 if dtype == "float16" else torch.float32
-    tensors = {key: value.detach().to("cpu", target if value.is_floating_point() else value.dtype).contiguous()
-               for key, value in network.state_dict().items()}
+    tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    tensors = {key: value.to(target) if value.is_floating_point() else value
+               for key, value in tensors.items()}
     broken = [key for key, value in tensors.items() if not bool(torch.isfinite(value).all())]
     if broken:
         raise ModelError(f"weights that are not finite in {dtype} cannot be stored: {', '.join(broken[:8])}")

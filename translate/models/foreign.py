@@ -1,7 +1,7 @@
 """Generators of other projects: ``.pth`` files of pytorch-CycleGAN-and-pix2pix and of CUT.
 
-The architecture shows in the keys and shapes; what does not fit exactly is an error that names the keys. A file is
-only ever read as plain tensors: one that holds code is refused.
+The architecture shows in the keys and shapes; what does not fit exactly is an error that names the keys. A
+file is only ever read as plain tensors: one that holds code is refused.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def _load(data: bytes, source: str) -> object:
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL ([\w.]+)|global ([\w.]+)", str(error))
         what = f" ({found[1] or found[2]})" if found else ""
-        raise ModelError(f"unsafe file refused: {source} holds more than tensors{what}, and reading it could run "
-                         "code; save its state_dict() alone and import that") from error
+        raise ModelError(f"unsafe file refused: {source} holds more than tensors{what}, and reading it could "
+                         "run code; save its state_dict() alone and import that") from error
     except (RuntimeError, EOFError, KeyError, ValueError) as error:
         raise ModelError(f"{source} is a damaged torch file: {str(error).splitlines()[0]}") from error
 
@@ -71,15 +71,12 @@ def _plain_state(loaded: object, source: str) -> State:
     """The state dict without the prefixes of wrappers."""
     if not isinstance(loaded, dict):
         raise ModelError(f"{source} holds a {type(loaded).__name__}; expected a generator's state_dict()")
-    others = [str(key) for key, value in loaded.items() if not isinstance(value, Tensor) and key != "_metadata"]
-    if others:
-        raise ModelError(f"{source} is not a state_dict(): {_some(others)} {'is' if len(others) == 1 else 'are'} not "
-                         "tensors; save the generator's state_dict() alone and import that")
-    state: State = {}
-    for key, value in loaded.items():
-        if key != "_metadata":
-            state[_without_prefix(key)] = value
-    return state
+    values = {str(key): value for key, value in loaded.items() if key != "_metadata"}
+    others = [key for key, value in values.items() if not isinstance(value, Tensor)]
+    if others or not values:
+        raise ModelError(f"{source} is not a state_dict(): no tensors under {_some(others) or 'any key'}; "
+                         "save the generator's state_dict() alone and import that")
+    return {_without_prefix(key): value for key, value in values.items()}
 
 
 def _without_prefix(key: str) -> str:
@@ -92,18 +89,19 @@ def _recognise(state: State, source: str, *, dropout: bool) -> tuple[str, dict[s
     """Architecture, config, and the map from our modules' names to theirs."""
     if _is_convolution(state, "model.model.0", 4):
         return _unet(state, dropout=dropout)
-    if any(re.fullmatch(r"model\.\d+\.conv_block\.1\.weight", key) for key in state) and "model.1.weight" in state:
+    if "model.1.weight" in state and any(re.match(r"model\.\d+\.conv_block\.", key) for key in state):
         if dropout:
-            raise UsageError(f"{source} is a ResNet, whose keys show whether it has dropout; leave --dropout out")
+            raise UsageError(f"{source} is a ResNet, whose keys show if it has dropout; leave --dropout out")
         return _resnet(state)
     if _is_convolution(state, "model.0", 4) or _is_convolution(state, "net.0", 1) or any(
             re.match(r"(scale\d+_)?layer\d+\.", key) for key in state):
-        raise ModelError(f"{source} is a discriminator, not a generator; import the generator's file, which is named "
-                         "like latest_net_G.pth or latest_net_G_A.pth")
+        raise ModelError(f"{source} is a discriminator, not a generator; import the generator's file, which "
+                         "is named like latest_net_G.pth or latest_net_G_A.pth")
     if any(key.startswith("mlp_") for key in state):
-        raise ModelError(f"{source} holds CUT's PatchNCE heads (..._net_F.pth), not a generator; import ..._net_G.pth")
-    raise ModelError(f"{source} is of an unknown architecture: its keys are {_some(list(state))}; known are the ResNet "
-                     "and U-Net generators of pytorch-CycleGAN-and-pix2pix and CUT")
+        raise ModelError(f"{source} holds CUT's PatchNCE heads (..._net_F.pth), not a generator; import "
+                         "..._net_G.pth")
+    raise ModelError(f"{source} is of an unknown architecture: its keys are {_some(list(state))}; known are "
+                     "the ResNet and U-Net generators of pytorch-CycleGAN-and-pix2pix and CUT")
 
 
 def _resnet(state: State) -> tuple[str, dict[str, Any], dict[str, str]]:
@@ -125,8 +123,8 @@ def _resnet(state: State) -> tuple[str, dict[str, Any], dict[str, str]]:
     for block in range(blocks):
         theirs = f"model.{at + block}.conv_block"
         ours = f"blocks.{block}.layers"
-        modules |= {f"{ours}.0": f"{theirs}.1", f"{ours}.1": f"{theirs}.2",
-                    f"{ours}.{second}": f"{theirs}.{5 + dropout}", f"{ours}.{second + 1}": f"{theirs}.{6 + dropout}"}
+        modules |= {f"{ours}.0": f"{theirs}.1", f"{ours}.1": f"{theirs}.2"}
+        modules |= {f"{ours}.{second + i}": f"{theirs}.{5 + dropout + i}" for i in range(2)}
     at += blocks
     for level in range(2):
         conv = at + skip + level * (3 + skip)
@@ -152,7 +150,8 @@ def _unet(state: State, *, dropout: bool) -> tuple[str, dict[str, Any], dict[str
         modules |= {f"down.{level}.1": f"{inside}.1", f"down.{level}.2": f"{inside}.2",
                     f"up.{level}.0": f"{inside}.5", f"up.{level}.1": f"{inside}.6"}
         inside, level = f"{inside}.3.model", level + 1
-    modules |= {f"down.{level}.1": f"{inside}.1", f"up.{level}.0": f"{inside}.3", f"up.{level}.1": f"{inside}.4"}
+    modules |= {f"down.{level}.1": f"{inside}.1",
+                f"up.{level}.0": f"{inside}.3", f"up.{level}.1": f"{inside}.4"}
     outer = state["model.model.0.weight"]
     return "unet", {
         "in_channels": outer.shape[1], "out_channels": _channels(state, "model.model.3.weight", 1),
@@ -180,7 +179,7 @@ def _renamed(state: State, facts: ModelFacts, modules: Mapping[str, str], source
     for ours, wanted in network.state_dict().items():
         module, _, leaf = ours.rpartition(".")
         theirs = f"{modules[module]}.{leaf}"
-        if leaf == "num_batches_tracked":  # files from before torch 0.4 lack it; it plays no part in inference
+        if leaf == "num_batches_tracked":  # files from before torch 0.4 lack it; inference needs none
             renamed[ours] = state.get(theirs, torch.zeros(wanted.shape, dtype=wanted.dtype))
         elif theirs not in state:
             problems.append(f"{theirs} is missing")
@@ -192,11 +191,14 @@ def _renamed(state: State, facts: ModelFacts, modules: Mapping[str, str], source
     used |= _superfluous(state, network, modules, problems)
     problems += [f"{key} is not known" for key in state if key not in used]
     if problems:
-        raise ModelError(f"{source} looks like a {facts.architecture} generator ({_brief(facts)}), but: {_some(problems)}")
+        raise ModelError(f"{source} looks like a {facts.architecture} generator ({_brief(facts)}), but: "
+                         f"{_some(problems)}")
     return renamed
 
 
-def _superfluous(state: State, network: torch.nn.Module, modules: Mapping[str, str], problems: list[str]) -> set[str]:
+def _superfluous(
+    state: State, network: torch.nn.Module, modules: Mapping[str, str], problems: list[str]
+) -> set[str]:
     """Keys that carry nothing: fixed blur filters, and running statistics of instance norms in old files."""
     keys: set[str] = set()
     for ours, module in network.named_modules():
@@ -206,8 +208,8 @@ def _superfluous(state: State, network: torch.nn.Module, modules: Mapping[str, s
         filt = f"{theirs}.filt"
         if hasattr(module, "filt") and filt in state:
             keys.add(filt)
-            kernel = _blur(cast("Tensor", module.filt).shape)
-            if state[filt].shape != kernel.shape or not torch.allclose(state[filt].float(), kernel, atol=1e-6):
+            kernel, given = _blur(cast("Tensor", module.filt).shape), state[filt].float()
+            if given.shape != kernel.shape or not torch.allclose(given, kernel, atol=1e-6):
                 problems.append(f"{filt} is not CUT's blur")
     return keys
 

@@ -1,7 +1,7 @@
 """A generator with its facts: takes images of any height and width.
 
-Networks need sides that are multiples of something; the translator pads (reflecting where the side allows, else
-repeating the edge), runs the network and crops back. It holds nothing that only training needs.
+Networks need sides that are multiples of something; the translator pads (reflecting where the side allows,
+else repeating the edge), runs the network and crops back. It holds nothing that only training needs.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class ModelFacts(Frozen):
     """How pixels become numbers: 0..255 to [-1, 1]."""
     digest: str = ""
     """``sha256:<hex>`` of the weights file; set by whoever writes or reads that file."""
-    provenance: dict[str, Any] = {}
-    """How the weights came to be: code version, pipeline digest, data, images seen, seed, torch version, parent ..."""
+    provenance: dict[str, Any] = Field(default_factory=dict)
+    """How the weights came to be: code version, pipeline digest, data, images seen, seed, torch, parent."""
 
     @property
     def reference(self) -> str:
@@ -49,17 +49,18 @@ class ModelFacts(Frozen):
 
 
 class Translator:
-    """A generator with its facts; takes over ``network``, which is put into eval mode, float32 and without gradients.
+    """A generator with its facts; takes over ``network``, which then evaluates in float32 without gradients.
 
-    ``receptive_radius_px`` is how far an output pixel looks each way through the convolutions: ``resnet`` 84 with
-    nine blocks, 60 with six, 93 with nine and antialiased sampling; 765 with a U-Net of eight levels. Instance norms
-    look at the whole image besides.
+    ``receptive_radius_px`` is how far an output pixel looks each way through the convolutions: ``resnet`` 84
+    with nine blocks, 60 with six, 93 with nine and antialiased sampling; 765 with a U-Net of eight levels.
+    Instance norms look at the whole image besides.
     """
 
     def __init__(self, network: nn.Module, facts: ModelFacts) -> None:
         self.network = network.eval().float().requires_grad_(False)  # noqa: FBT003 - torch's own signature
         self.facts = facts
-        _, self.config = parse_config("generator", {"architecture": facts.architecture, **facts.config}, facts.name)
+        named = {"architecture": facts.architecture, **facts.config}
+        _, self.config = parse_config("generator", named, facts.name)
         self._compat_network: nn.Module | None = None
         self._compat_lock = threading.Lock()
 
@@ -90,17 +91,18 @@ class Translator:
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) float in [-1, 1], any H and W -> (N, out_channels, H, W) float32 in [-1, 1]."""
+        """(N, in_channels, H, W) float in [-1, 1], any H, W -> (N, out_channels, H, W) float32 in [-1, 1]."""
         return self._run(self.network, x)
 
     @torch.no_grad()
     def compat(self, x: Tensor, seed: int) -> Tensor:
         """Like a call, but as the test script of pytorch-CycleGAN-and-pix2pix runs pix2pix: in train mode.
 
-        Batch norm takes the statistics of ``x`` itself, so give one image at a time, and dropout is on, drawn from
-        ``seed``: the same seed gives the same output. Without batch norm and dropout this equals a call. Resizing
-        to 256 x 256 before and truncating to bytes after, as that script does, are the caller's part. Calls from
-        several threads take turns, because dropout draws from torch's global generator (restored afterwards).
+        Batch norm takes the statistics of ``x`` itself, so give one image at a time, and dropout is on, drawn
+        from ``seed``: the same seed gives the same output. Without batch norm and dropout this equals a call.
+        Resizing to 256 x 256 before and truncating to bytes after, as that script does, are the caller's
+        part. Calls from several threads take turns: dropout draws from torch's global generator (restored
+        afterwards).
         """
         with self._compat_lock, torch.random.fork_rng(devices=[]):
             if self._compat_network is None:

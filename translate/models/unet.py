@@ -1,10 +1,11 @@
 """The U-Net generator of pix2pix.
 
-Isola et al. 2017 (arXiv:1611.07004), sections 3.2.1 and 6.1.1: an encoder of 4x4 stride-2 convolutions down to
-(usually) one pixel, a decoder back, and a skip from every encoder level to the decoder level of the same size.
+Isola et al. 2017 (arXiv:1611.07004), sections 3.2.1 and 6.1.1: an encoder of 4x4 stride-2 convolutions down
+to (usually) one pixel, a decoder back, and a skip from every encoder level to the decoder level of that size.
 ``unet_256`` of the reference has 8 levels, ``unet_128`` 7.
 
-Shapes: N batch, C channels, H, W; (N, in_channels, H, W) float in [-1, 1] -> (N, out_channels, H, W) in [-1, 1].
+Shapes: N batch, C channels, H, W; (N, in_channels, H, W) float in [-1, 1] -> (N, out_channels, H, W)
+likewise.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Config(ArchitectureConfig):
     affine: bool = False
     """Instance norm with learned scale and shift (batch norm always has them)."""
     dropout: bool = False
-    """Dropout of 0.5 in the decoder, on the levels of full width except the innermost (with 8 levels: three)."""
+    """Dropout of 0.5 in the decoder, on the levels of full width but the innermost (with 8 levels: three)."""
 
     @property
     def multiple(self) -> int:
@@ -44,7 +45,7 @@ class Config(ArchitectureConfig):
 
     @property
     def receptive_radius_px(self) -> int:
-        """The furthest that an output pixel looks, by following the interval of pixels it reads up and down."""
+        """The furthest that an output pixel looks, following the interval of pixels it reads up and down."""
         return max(self._reach(pixel) for pixel in range(self.multiple))
 
     def _reach(self, pixel: int) -> int:
