@@ -62,7 +62,7 @@ class RunPage:
     engine: str
     executor: str
     work: Mapping[str, object]
-    """What the outputs depend on, as in the work digest: format, quality, pixels ..."""
+    """What the outputs depend on, as in the work digest: ``model_digest``, ``size``, ``format`` ..."""
     ok: int
     failed: int
     skipped: int

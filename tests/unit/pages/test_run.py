@@ -50,6 +50,14 @@ def test_totals_failures_and_facts_are_there():
         assert words in text
 
 
+def test_work_is_told_once_and_in_words():
+    work = {"model": "monet2photo@1", "model_digest": "sha256:5c0d", "engine": "torch-bfloat16", "size": 320}
+    text = read(work=work).text
+    assert "Model digest" in text
+    assert "sha256:5c0d" in text
+    assert text.count("monet2photo@1") == 1
+
+
 def test_same_page_same_bytes():
     assert render_run_page(PAGE) == render_run_page(PAGE)
 
