@@ -53,7 +53,7 @@ browser: install  ## The pages in a real Chromium; installs it with apt where th
 	  command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium chromium-driver; } || \
 	  { echo "browser tests need chromium and chromedriver: sudo apt-get install chromium chromium-driver" >&2; exit 2; }
-	$(BIN)/python -m pytest -q -m browser
+	$(BIN)/python -m pytest -q -m browser tests/browser
 
 clean:  ## Remove .venv, outputs and caches
 	rm -rf .venv out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
