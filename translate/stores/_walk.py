@@ -17,9 +17,9 @@ def walk(
     """Yield the objects whose key starts with ``prefix`` and comes after ``start_after``, in key order.
 
     ``children(folder)`` names what is in one folder ("" is the root, others end in "/"), in any order: keys
-    of objects with what to yield for them, and keys of folders, ending in "/", with None. One folder per level
-    is held. Python orders strings by code point, which is the order of their UTF-8 bytes; "a/b" sorts behind
-    "a.jpg" though "a" sorts before it, so folders are sorted with their slash.
+    of objects with what to yield for them, and keys of folders, ending in "/", with None. One folder per
+    level is held. Python orders strings by code point, which is the order of their UTF-8 bytes; "a/b" sorts
+    behind "a.jpg" though "a" sorts before it, so folders are sorted with their slash.
     """
     waiting: list[tuple[str, T | None]] = [(prefix[: prefix.rfind("/") + 1], None)]  # the last one is next
     while waiting:

@@ -1,8 +1,9 @@
 """The contract of an object store: flat bytes by key.
 
 One implementation per URL scheme stands beside this file; `translate.stores.open_store` finds it. Keys are
-relative to the store's root, use ``/`` and never start with one. Every method may raise a `StoreError`
-(`AccessError`, `UnavailableError`); stores are picklable and safe to use from several threads.
+relative to the store's root and use ``/``; one that a store cannot hold is refused by put and not found by
+get. Every method may raise a `StoreError` (`AccessError`, `UnavailableError`); stores are picklable and safe
+to use from several threads.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class ObjectInfo:
     key: str
     size_bytes: int
     etag: str
-    """Opaque version of the content, without quotes; changes whenever the object is written anew."""
+    """Opaque version of the content, without quotes; other content, another ETag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,10 @@ class ObjectStore(Protocol):
         ...
 
     def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
-        """Stream every object whose key starts with ``prefix``, recursively, in order of the keys' UTF-8 bytes.
+        """Stream every object whose key starts with ``prefix``, recursively, by the keys' UTF-8 bytes.
 
-        Never holds more than a page. ``start_after`` (exclusive) goes on where a listing ended.
+        That is Python's order of strings. Holds one page, or the names of one folder per level.
+        ``start_after`` (exclusive) goes on where a listing ended.
         """
         ...
 

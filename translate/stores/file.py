@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _OURS = ".translate-tmp-"
 """Temporary files and locks start with this: never listed, refused as keys."""
 _LONGEST_SEGMENT_BYTES = 255
+_DEEPEST_FOLDER = 200
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _NO_SUCH_NAME = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
@@ -85,10 +86,16 @@ class FileStore:
                     if entry.name.startswith(_OURS):
                         continue
                     key = folder + entry.name
-                    if not entry.is_dir():
-                        yield key, key
-                    elif not (entry.is_symlink() and _is_loop(path / entry.name)):
+                    if entry.is_symlink():
+                        link = path / entry.name
+                        if not link.is_dir():
+                            yield key, key
+                        elif not _is_loop(link):
+                            yield key + "/", None
+                    elif entry.is_dir():
                         yield key + "/", None
+                    else:
+                        yield key, key
         except _NO_SUCH_NAME:
             return
         except OSError as error:
@@ -148,7 +155,8 @@ class FileStore:
         """As the contract says.
 
         Refuses keys that are no path below the folder: empty, ``.`` and ``..`` segments, a leading ``/``,
-        NUL, a segment above 255 bytes, a path too long, and keys below or above a file of another key.
+        NUL, a segment above 255 bytes, a path too long or too deep, and keys below or above a file of another
+        key.
         """
         if reason := _refusal(key):
             raise ItemError("output.key_refused", f"{self.url} cannot hold {key!r}: {reason}")
@@ -235,6 +243,8 @@ def _refusal(key: str) -> str | None:
         os.fsencode(key)
     except UnicodeEncodeError:
         return "it is not valid Unicode"
+    if key.count("/") > _DEEPEST_FOLDER:
+        return f"it is more than {_DEEPEST_FOLDER} folders deep"
     for segment in key.split("/"):
         if segment in ("", ".", ".."):
             return f"the segment {segment!r} is not a file name"

@@ -1,8 +1,8 @@
 """A prefix of an S3 bucket as an object store; the one place that speaks to boto3.
 
 Credentials, profile, region and endpoint come from where boto3 looks (environment, ``~/.aws``, instance
-role, ``AWS_ENDPOINT_URL_S3``); ``endpoint_url`` overrides the last. Older stores that cannot take the checksums
-which boto3 adds want ``AWS_REQUEST_CHECKSUM_CALCULATION=when_required`` in the environment.
+role, ``AWS_ENDPOINT_URL_S3``); ``endpoint_url`` overrides the last. Older stores that cannot take the
+checksums which boto3 adds want ``AWS_REQUEST_CHECKSUM_CALCULATION=when_required`` in the environment.
 
 boto3 tries a request again when the store is busy or silent, but never a body that broke off on its way: that
 loop is ours. Every error leaves as one of `translate.errors`, with the endpoint and without secrets.
@@ -15,6 +15,7 @@ import random
 import re
 import threading
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -47,6 +48,7 @@ READ_TIMEOUT_S = 20
 REQUEST_TRIES = 5
 BODY_TRIES = 4
 CONNECTIONS = 32
+LONGEST_KEY_BYTES = 1024
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
 """What boto3 sends at all; which names there are is for the server to say."""
 _BROKEN_BODY = (
@@ -81,9 +83,7 @@ def open_url(url: str, endpoint_url: str | None) -> S3Store:
         if "@" in parts.netloc:
             raise UsageError("an endpoint URL holds no credentials; put them into AWS_ACCESS_KEY_ID ...")
         if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise UsageError(
-                f"{endpoint_url!r} is no endpoint URL; expected http://host:port or https://host"
-            )
+            raise UsageError(f"{endpoint_url!r} is no endpoint URL; expected http://host:port or https://host")
     return S3Store(bucket, prefix, endpoint_url)
 
 
@@ -115,7 +115,7 @@ class S3Store:
         last = start_after
         for page in self._pages(Prefix=self._prefix + prefix, **after):
             objects = page.get("Contents", [])
-            if objects and not _lists_in_key_order(self._bucket, page):
+            if objects and not _lists_in_key_order(page):
                 yield from walk(self._children, prefix, start_after)
                 return
             for info in self._infos(objects):
@@ -158,7 +158,7 @@ class S3Store:
             except (boto.BotoCoreError, boto.ClientError) as error:
                 raise self._ours(error, key) from error
             try:
-                with response["Body"] as body:
+                with closing(response["Body"]) as body:  # its own `with` would hand out the raw stream
                     data = body.read()
             except _BROKEN_BODY as error:
                 if not tries_left:
@@ -195,10 +195,11 @@ class S3Store:
     ) -> ObjectInfo:
         """As the contract says, in one request (up to 5 GB).
 
-        Refuses the empty key, ``.`` and ``..`` segments (servers and proxies on the way may resolve them, and
-        then it is another object), a key that ends in ``/``, and what the server refuses: above 1024 bytes.
+        Refuses the empty key, one that ends in ``/``, NUL, more than 1024 bytes (with the prefix), ``.`` and
+        ``..`` segments (servers and proxies may resolve them, and then it is another object), and what this
+        server finds too long.
         """
-        if reason := _refusal(key):
+        if reason := _refusal(self._prefix, key):
             raise ItemError("output.key_refused", f"{self.url} cannot hold {key!r}: {reason}")
         request = {**self._request(key), "Body": data, "ContentType": content_type}
         if mode is PutMode.CREATE:
@@ -249,18 +250,16 @@ class S3Store:
         """One of boto3's errors as one of ours."""
         subject = f"object {key!r} in {self.url}" if key else self.url
         if isinstance(error, boto.ClientError):
-            return _s3_errors.refused(
-                error.response, subject=subject, bucket=self._bucket, endpoint=self._endpoint()
-            )
+            if error.response["ResponseMetadata"].get("HTTPStatusCode") == 400 and _refusal(self._prefix, key):
+                return NotFoundError(f"there is no {subject}: the server takes no such key")
+            return _s3_errors.refused(error.response, subject=subject, bucket=self._bucket, endpoint=self._endpoint())
         if isinstance(error, _NO_CREDENTIALS):
             return AccessError(
                 f"no credentials for {self.url}: {error}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
                 "or AWS_PROFILE"
             )
         if isinstance(error, boto.FlexibleChecksumError):
-            return ItemError(
-                "store.integrity", f"{subject}: {BODY_TRIES} times other bytes than their checksum says"
-            )
+            return ItemError("store.integrity", f"{subject}: {BODY_TRIES} times other bytes than their checksum says")
         if isinstance(error, _UNREACHABLE):
             return UnavailableError(
                 f"{subject}: {self._endpoint()} could not be reached or broke off ({type(error).__name__}), "
@@ -269,10 +268,14 @@ class S3Store:
         return StoreError(f"{subject}: {error}")
 
 
-def _refusal(key: str) -> str | None:
-    """Why we do not write ``key``, or None."""
+def _refusal(prefix: str, key: str) -> str | None:
+    """Why we do not write ``key`` below ``prefix``, or None."""
     if not _is_unicode(key):
         return "it is not valid Unicode"
+    if "\0" in key:
+        return "it holds a NUL character"
+    if len((prefix + key).encode()) > LONGEST_KEY_BYTES:
+        return f"it is longer than {LONGEST_KEY_BYTES} bytes"
     if not key.rpartition("/")[2]:
         return "it is empty or ends in '/', as a folder does"
     if any(segment in (".", "..") for segment in key.split("/")):
@@ -288,13 +291,10 @@ def _is_unicode(key: str) -> bool:
     return True
 
 
-def _lists_in_key_order(bucket: str, page: Mapping[str, Any]) -> bool:
-    """Whether the store lists by the keys' bytes, as S3 does.
-
-    S3's directory buckets do not, and SeaweedFS lists folder by folder: "a/b" before "a.jpg".
-    """
-    server = page["ResponseMetadata"]["HTTPHeaders"].get("server", "")
-    return not (bucket.endswith("--x-s3") or server.startswith("SeaweedFS"))
+def _lists_in_key_order(page: Mapping[str, Any]) -> bool:
+    """Whether the server lists by the keys' bytes, as S3 does; SeaweedFS has "a/b" before "a.jpg"."""
+    server: str = page["ResponseMetadata"]["HTTPHeaders"].get("server", "")
+    return not server.startswith("SeaweedFS")
 
 
 def _pause(tries: int) -> None:
