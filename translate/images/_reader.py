@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # Our own limits are checked on every header; Pillow's would warn about pictures that we allow.
 Image.MAX_IMAGE_PIXELS = None
 # What Pillow warns about (odd metadata, palettes with alpha) either changes no pixel or ends with a code.
-warnings.filterwarnings("ignore", module=r"PIL\.")
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 _READERS: dict[Format, type[ImageFile]] = {
     "png": PngImagePlugin.PngImageFile,

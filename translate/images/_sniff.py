@@ -70,8 +70,8 @@ def _refusal(data: bytes) -> ItemError:
         return _no_image("an SVG drawing (rasterise it first)", data)
     if b"<html" in start or b"<!doctype html" in start:
         return _no_image("an HTML page (often an error page that was saved under an image's name)", data)
-    is_text = all(byte >= 32 or byte in b"\t\n\r\f" for byte in start)
-    return _no_image("text" if is_text else "of an unknown kind", data)
+    total_printable = sum(32 <= byte < 127 or byte in b"\t\n\r" for byte in start)
+    return _no_image("text" if total_printable > 0.8 * len(start) else "of an unknown kind", data)
 
 
 def _other_image(name: str) -> ItemError:

@@ -65,7 +65,7 @@ def probe(data: bytes) -> ImageFacts:
     """
     format_ = sniff(data)
     with border(data, format_):
-        return _facts(open_image(data, format_), format_)
+        return _facts(open_image(data, format_), data, format_)
 
 
 def decode(
@@ -83,15 +83,25 @@ def decode(
     format_ = sniff(data)
     with border(data, format_):
         image = open_image(data, format_)
-        facts = _facts(image, format_)
+        facts = _facts(image, data, format_)
         _check(facts, image, limits, frames)
         return _picture(image, data, facts)
 
 
-def _facts(image: ImageFile, format_: Format) -> ImageFacts:
+def _facts(image: ImageFile, data: bytes, format_: Format) -> ImageFacts:
     bits = sample_bits(image)
     mode = image.mode if bits <= 8 or ";" in image.mode else f"{image.mode};{bits}"
-    return ImageFacts(format_, *image.size, getattr(image, "n_frames", 1), mode)
+    return ImageFacts(format_, *image.size, _count_frames(image, data, format_), mode)
+
+
+def _count_frames(image: ImageFile, data: bytes, format_: Format) -> int:
+    if format_ != "tiff":
+        return getattr(image, "n_frames", 1)
+    try:
+        # Counting pages reads each one's tags: on a reader of its own, as one may be of a kind that is not read.
+        return int(open_image(data, format_).n_frames)  # type: ignore[attr-defined]
+    except PILLOW_FAULTS:
+        return 2
 
 
 def _check(facts: ImageFacts, image: ImageFile, limits: Limits, frames: Literal["first", "refuse"]) -> None:
