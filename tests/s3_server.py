@@ -132,9 +132,7 @@ def _command(folder: Path, ports: list[int]) -> list[str]:
     }
     actions = ["Admin", "Read", "Write", "List", "Tagging"]
     config = folder / "s3.json"
-    config.write_text(
-        json.dumps({"identities": [{"name": "admin", "credentials": [key], "actions": actions}]})
-    )
+    config.write_text(json.dumps({"identities": [{"name": "admin", "credentials": [key], "actions": actions}]}))
     master, volume, filer, s3 = ports
     return [
         weed, f"-logdir={folder}", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",

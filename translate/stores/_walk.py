@@ -11,9 +11,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def walk(
-    children: Callable[[str], Iterable[tuple[str, T | None]]], prefix: str, start_after: str
-) -> Iterator[T]:
+def walk(children: Callable[[str], Iterable[tuple[str, T | None]]], prefix: str, start_after: str) -> Iterator[T]:
     """Yield the objects whose key starts with ``prefix`` and comes after ``start_after``, in key order.
 
     ``children(folder)`` names what is in one folder ("" is the root, others end in "/"), in any order: keys

@@ -183,6 +183,8 @@ class S3Store:
         except NotFoundError:  # a key that cannot be: nothing to remove
             return
         except (boto.BotoCoreError, boto.ClientError) as error:
+            if self._cannot_be(error, key):
+                return
             raise self._ours(error, key) from error
 
     def put(
@@ -246,11 +248,18 @@ class S3Store:
         scheme, separator, rest = url.rpartition("://")
         return scheme + separator + rest.rpartition("@")[2]
 
+    def _cannot_be(self, error: boto.BotoCoreError | boto.ClientError, key: str) -> bool:
+        """Whether the server refused a request only because it knows no such key as ``key``."""
+        if not isinstance(error, boto.ClientError):
+            return False
+        status = error.response["ResponseMetadata"].get("HTTPStatusCode")
+        return status == 400 and _refusal(self._prefix, key) is not None
+
     def _ours(self, error: boto.BotoCoreError | boto.ClientError, key: str) -> TranslateError:
         """One of boto3's errors as one of ours."""
         subject = f"object {key!r} in {self.url}" if key else self.url
         if isinstance(error, boto.ClientError):
-            if error.response["ResponseMetadata"].get("HTTPStatusCode") == 400 and _refusal(self._prefix, key):
+            if self._cannot_be(error, key):
                 return NotFoundError(f"there is no {subject}: the server takes no such key")
             return _s3_errors.refused(error.response, subject=subject, bucket=self._bucket, endpoint=self._endpoint())
         if isinstance(error, _NO_CREDENTIALS):
