@@ -1,8 +1,9 @@
-"""Fluent Emoji: the same thing drawn three times — in ink, flat, and as a 3D render.
+"""Fluent Emoji: the same thing drawn three times: in ink, flat, and as a 3D render.
 
-Microsoft's drawings (MIT) come as three npm packages. A *key* is an emoji's code points in lower-case hexadecimal,
-padded to four digits, joined with ``-``, without the variation selector ``fe0f``. Drawings are matched by key;
-emoji with a skin tone are left out. The split is a function of the key alone, so it is the same on every machine.
+Microsoft's drawings (MIT) come as three npm packages. A *key* is an emoji's code points in lower-case
+hexadecimal, padded to four digits, joined with ``-``, without the variation selector ``fe0f``. Drawings are
+matched by key; emoji with a skin tone are left out. The split is a function of the key alone, so it is the same
+on every machine.
 
     train/ink   train/flat   train/render       the same names in all three: pairs with a known answer
     test/ink    test/flat    test/render        never trained on
@@ -16,12 +17,12 @@ import csv
 import hashlib
 import io
 import json
-import re
 import shutil
 import subprocess
 import tarfile
 import tempfile
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -70,7 +71,7 @@ class Triple:
 
 
 def emoji_key(code_points: str) -> str:
-    """Canonical key of code points written with ``-`` between them: ``"002A-FE0F-20e3"`` -> ``"002a-20e3"``."""
+    """Canonical key of code points with ``-`` between them: ``"2A-FE0F-20E3"`` -> ``"002a-20e3"``."""
     points = (point.lower().zfill(4) for point in code_points.split("-"))
     return "-".join(point for point in points if point != "fe0f")
 
@@ -120,8 +121,8 @@ def download(folder: Path) -> None:
     """Get the three packages, at their pinned versions, into ``folder`` with the npm client."""
     npm = shutil.which("npm")
     if npm is None:
-        raise DataError("the npm client is not installed; install Node.js, or pack these packages elsewhere and give "
-                        f"their folder with --packages: {_package_list()}")
+        raise DataError("the npm client is not installed; install Node.js, or pack these packages elsewhere and "
+                        f"give their folder with --packages: {_package_list()}")
     names = [f"{name}@{version}" for name, version in PACKAGES.values()]
     done = subprocess.run([npm, "pack", "--silent", *names], cwd=folder, capture_output=True, text=True,  # noqa: S603
                           check=False)
@@ -134,12 +135,13 @@ def read_triples(folder: Path) -> list[Triple]:
     ink = _read_icons(_package_file(folder, "ink"))
     flat = _read_icons(_package_file(folder, "flat"))
     render = _read_renders(_package_file(folder, "render"))
-    common = (key for key in ink.keys() & flat.keys() & render.keys() if not _SKIN_TONES & set(key.split("-")))
-    return [Triple(key, ink[key], flat[key], render[key]) for key in sorted(common)]
+    common = sorted(ink.keys() & flat.keys() & render.keys())
+    return [Triple(key, ink[key], flat[key], render[key])
+            for key in common if not _SKIN_TONES & set(key.split("-"))]
 
 
 def draw_svg(svg: str, size_px: int) -> NDArray[np.uint8]:
-    """Draw an SVG on a white square: (size_px, size_px, 3) uint8 RGB, oversampled and reduced with Lanczos."""
+    """Draw an SVG on a white square, (size_px, size_px, 3) uint8 RGB; drawn larger and reduced with Lanczos."""
     import resvg_py
 
     large = size_px * _OVERSAMPLING
@@ -168,7 +170,8 @@ def _package_file(folder: Path, domain: str) -> Path:
     name, version = PACKAGES[domain]
     path = folder / f"{name.removeprefix('@').replace('/', '-')}-{version}.tgz"
     if not path.is_file():
-        raise DataError(f"no {path.name} in {folder}; put the files there that `npm pack` makes of: {_package_list()}")
+        raise DataError(f"no {path.name} in {folder}; put the files there that `npm pack` makes of: "
+                        f"{_package_list()}")
     return path
 
 
@@ -189,8 +192,8 @@ def _svg(icons: dict[str, Any], name: str) -> str:
 
 def _read_renders(path: Path) -> dict[str, bytes]:
     with tarfile.open(path) as archive:
-        names = [PurePosixPath(name) for name in archive.getnames() if re.fullmatch(r"package/assets/.+\.webp", name)]
-        return {emoji_key(name.stem): _member(archive, str(name)).read() for name in names}
+        paths = [PurePosixPath(name) for name in archive.getnames() if fnmatch(name, "package/assets/*.webp")]
+        return {emoji_key(path.stem): _member(archive, str(path)).read() for path in paths}
 
 
 def _member(archive: tarfile.TarFile, name: str) -> Any:  # noqa: ANN401 - a binary file object
@@ -223,7 +226,8 @@ def _package_list() -> str:
 
 
 def _attribution(size_px: int) -> str:
-    lines = "\n".join(f"- {domain}: npm package `{name}` {version}" for domain, (name, version) in PACKAGES.items())
+    lines = "\n".join(f"- {domain}: npm package `{name}` {version}"
+                      for domain, (name, version) in PACKAGES.items())
     return (f"# Fluent Emoji, drawn at {size_px} px on white\n\n"
             "Fluent Emoji, Copyright (c) Microsoft Corporation, MIT License "
             "(https://github.com/microsoft/fluentui-emoji).\n\n"

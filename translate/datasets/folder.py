@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def image_keys(store: ObjectStore, folder: str) -> dict[str, str]:
-    """Name (relative to the folder, without extension) -> key of every image in a folder, in order of the keys.
+    """Name (relative to the folder, without extension) -> key of every image in a folder, in the keys' order.
 
-    ``folder`` may be empty: the whole store. Raises `DataError` if there is no image, or if two have one name.
+    ``folder`` may be empty: the whole store. Raises `DataError` if there is no image, or two have one name.
     """
     prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
     found: dict[str, str] = {}
@@ -28,10 +28,12 @@ def image_keys(store: ObjectStore, folder: str) -> dict[str, str]:
             continue
         name = info.key.removeprefix(prefix).rsplit(".", 1)[0]
         if name in found:
-            raise DataError(f"{store.url}: {found[name]} and {info.key} differ in their extension only; remove one")
+            raise DataError(f"{store.url}: {found[name]} and {info.key} differ in their extension only; "
+                            "remove one")
         found[name] = info.key
     if not found:
-        raise DataError(f"no images under {prefix or '/'} in {store.url}; expected files such as {prefix}name.png")
+        raise DataError(f"no images under {prefix or '/'} in {store.url}; "
+                        f"expected files such as {prefix}name.png")
     return found
 
 
@@ -49,3 +51,11 @@ def on_white(picture: Picture) -> NDArray[np.uint8]:
         return picture.pixels
     alpha = picture.alpha.astype(np.float32)[..., None] / 255
     return np.rint(picture.pixels * alpha + 255 * (1 - alpha)).astype(np.uint8)
+
+
+def centre_square(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The largest square in the middle of (H, W, 3)."""
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return pixels[top : top + side, left : left + side]

