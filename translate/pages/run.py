@@ -87,7 +87,7 @@ def render_run_page(page: RunPage) -> bytes:
         codes=sorted(page.codes.items(), key=lambda item: (-item[1], item[0])),
         shown=page.failures[:SHOWN_FAILURES],
         shares=_shares(page),
-        rate=(page.ok + page.failed) / page.seconds if page.seconds > 0 else 0.0,
+        rate=page.ok / page.seconds if page.seconds > 0 else 0.0,
     )
     return html.encode()
 
