@@ -79,7 +79,8 @@ class ItemError(TranslateError):
 
     ``code`` is stable and documented: ``input.truncated``, ``input.empty``, ``input.not_an_image``,
     ``input.too_large``, ``input.unsupported_mode``, ``input.animated``, ``input.changed``, ``input.gone``,
-    ``output.invalid``, ``output.key_refused``, ``store.integrity``, ``store.unavailable``.
+    ``input.poison`` (workers died over it), ``output.invalid``, ``output.key_refused``, ``store.integrity``,
+    ``store.unavailable``, ``store.access``; ``output.exists`` is the code of a skipped one.
     """
 
     exit_code = EXIT_ITEMS_FAILED

@@ -1,0 +1,187 @@
+"""What every executor keeps: the same bytes, one entry for each item, gentle stops, errors as they are."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from jobs import contents, fill, make_job, picture, publish_tiny
+from ray import cloudpickle
+
+from translate.batch import job as batch_job
+from translate.batch import manifest
+from translate.batch.executor import open_executor
+from translate.errors import AccessError, ItemError, ModelError, StoreError, UnknownNameError, UsageError
+from translate.stores import open_store
+from translate.stores.file import FileStore
+
+if TYPE_CHECKING:
+    from translate.batch.job import Prepared
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray's workers cannot import this file
+
+EXECUTORS = ["local", pytest.param("ray", marks=pytest.mark.ray)]
+IMAGES = 24
+
+
+def never() -> bool:
+    return False
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    return publish_tiny(tmp_path_factory.mktemp("registry"))
+
+
+@pytest.fixture
+def prepared(tmp_path, registry) -> Prepared:
+    source = open_store(str(tmp_path / "in"))
+    fill(source, IMAGES)
+    source.put("broken.png", picture(1)[:100])
+    return batch_job.prepare(make_job(source, open_store(str(tmp_path / "out")), registry))
+
+
+def units_of(prepared: Prepared):
+    return list(manifest.cut(prepared.plan.items))
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory, registry):
+    """Outputs of one image after the other, without any executor."""
+    from translate.batch.worker import Worker
+
+    folder = tmp_path_factory.mktemp("expected")
+    source, output = open_store(str(folder / "in")), open_store(str(folder / "out"))
+    fill(source, IMAGES)
+    prepared = batch_job.prepare(make_job(source, output, registry))
+    worker = Worker(prepared.task, prepared.engine, cores=1)
+    for item in prepared.plan.items:
+        assert worker.do(item).outcome == "ok"
+    return contents(output)
+
+
+@pytest.mark.parametrize("name", EXECUTORS)
+def test_every_item_once_and_the_same_bytes(name, prepared, expected):
+    executor = open_executor(name, None if name == "local" else 2, IMAGES, prepared.engine)
+    heard = []
+    units = units_of(prepared)
+    finished = list(executor.run(prepared.task, units, heard.append, never))
+    assert sorted(unit.number for unit, _ in finished) == [unit.number for unit in units]
+    for unit, entries in finished:
+        assert {entry.key for entry in entries} == {item.key for item in unit.items}
+    assert sorted(entry.key for entry in heard) == [item.key for item in prepared.plan.items]
+    assert {entry.key: entry.code for entry in heard if entry.outcome != "ok"} == {"broken.png": "input.truncated"}
+    assert contents(prepared.job.output) == expected
+
+
+@pytest.mark.parametrize("name", EXECUTORS)
+def test_a_stop_keeps_what_is_finished(name, prepared):
+    executor = open_executor(name, None, IMAGES, prepared.engine)
+    heard = []
+    finished = list(executor.run(prepared.task, units_of(prepared), heard.append, lambda: len(heard) >= 5))
+    recorded = [entry.key for _, entries in finished for entry in entries]
+    assert len(heard) >= 5
+    assert sorted(recorded) == sorted(entry.key for entry in heard)
+    written = set(contents(prepared.job.output))
+    assert written == {entry.output_key for entry in heard if entry.outcome == "ok"}, "no output without an entry"
+
+
+class Refusing(FileStore):
+    """A folder that refuses every picture, as a bucket does whose credentials ran out."""
+
+    def put(self, key, *_, **__):
+        raise AccessError(f"may not write {key}: credentials expired")
+
+
+class Flooded(FileStore):
+    """A folder that fails at one picture, as a full disk does."""
+
+    def put(self, key, data, **options):
+        if key.endswith("0007.png"):
+            raise StoreError("the disk is full")
+        return super().put(key, data, **options)
+
+
+def test_refused_credentials_end_the_run(prepared, tmp_path):
+    task = pickle.loads(pickle.dumps(prepared.task))
+    task = type(task)(**{**vars(task), "output": Refusing(tmp_path / "out")})
+    executor = open_executor("local", None, IMAGES, prepared.engine)
+    with pytest.raises(AccessError, match=r"refused 3 images in a row.*credentials expired"):
+        list(executor.run(task, units_of(prepared), lambda _: None, never))
+
+
+@pytest.mark.parametrize("name", EXECUTORS)
+def test_a_store_error_ends_the_run_after_what_was_finished(name, prepared, tmp_path):
+    task = type(prepared.task)(**{**vars(prepared.task), "output": Flooded(tmp_path / "out")})
+    executor = open_executor(name, None, IMAGES, prepared.engine)
+    heard, recorded = [], []
+    with pytest.raises(StoreError, match="disk is full"):
+        recorded.extend(e for _, some in executor.run(task, units_of(prepared), heard.append, never) for e in some)
+    assert sorted(e.key for e in recorded) == sorted(e.key for e in heard)
+    assert {e.outcome for e in recorded} <= {"ok", "failed"}
+    assert not [e for e in recorded if e.key.endswith("0007.png")]
+
+
+@pytest.mark.ray
+def test_a_replaced_model_is_not_used(prepared):
+    work = prepared.task.work.model_copy(update={"model_digest": "sha256:" + "0" * 64})
+    task = type(prepared.task)(**{**vars(prepared.task), "work": work})
+    executor = open_executor("ray", 1, IMAGES, prepared.engine)
+    with pytest.raises(ModelError, match="replaced meanwhile"):
+        list(executor.run(task, units_of(prepared), lambda _: None, never))
+
+
+class Deadly(FileStore):
+    """A folder in which reading one picture kills the process, as a decoder out of memory would."""
+
+    def get(self, key, **options):
+        if key.endswith("0011.png"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().get(key, **options)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_an_image_that_kills_workers_is_set_aside_and_all_others_are_done(prepared, tmp_path, expected):
+    task = type(prepared.task)(**{**vars(prepared.task), "source": Deadly(tmp_path / "in")})
+    executor = open_executor("ray", 1, IMAGES, prepared.engine)
+    entries = [e for _, some in executor.run(task, units_of(prepared), lambda _: None, never) for e in some]
+    assert sorted(e.key for e in entries) == [item.key for item in prepared.plan.items]
+    codes = {e.key: e.code for e in entries if e.outcome != "ok"}
+    assert codes == {"broken.png": "input.truncated", "set2/0011.png": "input.poison"}
+    assert contents(prepared.job.output) == {k: v for k, v in expected.items() if k != "set2/0011.png"}
+
+
+@pytest.mark.ray
+def test_ray_refuses_the_memory_of_one_process(prepared):
+    task = type(prepared.task)(**{**vars(prepared.task), "output": open_store("memory://far-away")})
+    executor = open_executor("ray", 1, IMAGES, prepared.engine)
+    with pytest.raises(UsageError, match="memory of this process"):
+        list(executor.run(task, units_of(prepared), lambda _: None, never))
+
+
+def test_a_key_that_the_store_cannot_hold_costs_one_item(prepared):
+    class_ = type(prepared.plan.items[0])
+    item = prepared.plan.items[1]
+    outside = class_(item.key, item.etag, item.size_bytes, "../../outside.png", "png")
+    units = list(manifest.cut([prepared.plan.items[2], outside]))
+    executor = open_executor("local", None, 2, prepared.engine)
+    entries = [e for _, some in executor.run(prepared.task, units, lambda _: None, never) for e in some]
+    assert sorted(e.code for e in entries) == ["", "output.key_refused"]
+
+
+def test_unknown_executors_and_impossible_workers(prepared):
+    with pytest.raises(UnknownNameError, match=r"unknown executor 'rai'; known: auto, local, ray"):
+        open_executor("rai", None, 1, prepared.engine)
+    with pytest.raises(UsageError, match="one worker, not 3; use --executor ray"):
+        open_executor("local", 3, 1, prepared.engine)
+    assert open_executor("auto", None, 199, prepared.engine).name == "local"
+
+
+def test_item_errors_travel_between_processes():
+    error = pickle.loads(pickle.dumps(ItemError("input.empty", "nothing")))
+    assert (error.code, error.message) == ("input.empty", "nothing")

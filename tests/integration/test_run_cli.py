@@ -1,0 +1,280 @@
+"""`translate run` as people meet it: exit codes, messages, bad inputs, signals."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jobs import contents, fill, picture, publish_tiny
+from PIL import Image
+
+from translate.cli.app import main
+from translate.errors import EXIT_ITEMS_FAILED, EXIT_OK, EXIT_USAGE
+from translate.images.codec import decode
+from translate.stores import open_store
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    return publish_tiny(tmp_path_factory.mktemp("registry"))
+
+
+@pytest.fixture
+def translate_run(registry, monkeypatch, capsys):
+    """Call the command line in this process; gives (exit code, stdout, stderr)."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        argv = ["translate", "run", "--model", "tiny", "--registry", registry, *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", argv)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    yield call
+    signal.signal(signal.SIGTERM, handler)
+
+
+def test_second_run_does_nothing(translate_run, tmp_path):
+    fill(open_store(str(tmp_path / "in")), 9)
+    (tmp_path / "in" / "notes.txt").write_text("not a picture")
+    flags = ("--input", tmp_path / "in", "--output", tmp_path / "out")
+    code, out, _ = translate_run(*flags)
+    assert code == EXIT_OK
+    assert "ok" in out
+    assert "1 not images" in out
+    report = next(line for line in out.splitlines() if line.startswith("report:")).split()[1]
+    assert Path(report).read_bytes().startswith(b"<!doctype html>")
+    code, out, _ = translate_run(*flags)
+    assert (code, out.splitlines()[0]) == (EXIT_OK, "nothing to do: 9 up to date, 1 not images")
+    assert len(list((tmp_path / "out" / "_translate" / "runs").iterdir())) == 1
+
+
+def test_other_work_exits_2_and_names_the_difference(translate_run, tmp_path):
+    fill(open_store(str(tmp_path / "in")), 2)
+    flags = ("--input", tmp_path / "in", "--output", tmp_path / "out")
+    assert translate_run(*flags)[0] == EXIT_OK
+    code, _, err = translate_run(*flags, "--format", "webp", "--quality", 40)
+    assert code == EXIT_USAGE
+    assert "format: keep -> webp; quality: 92 -> 40" in err
+    assert "--overwrite stale" in err
+    assert translate_run(*flags, "--format", "webp", "--quality", 40, "--overwrite", "stale")[0] == EXIT_OK
+
+
+def test_dry_run_writes_nothing_and_says_how_long(translate_run, tmp_path):
+    fill(open_store(str(tmp_path / "in")), 5)
+    flags = ("--input", tmp_path / "in", "--output", tmp_path / "out", "--dry-run")
+    code, out, _ = translate_run(*flags)
+    assert code == EXIT_OK
+    assert "to translate       5" in out
+    assert "expected time: about" in out
+    assert not (tmp_path / "out").exists()
+    plan = json.loads(translate_run(*flags, "--json")[1])
+    assert (plan["event"], plan["considered"]["to_do"]) == ("plan", 5)
+    assert plan["considered"]["bytes"] == sum(f.stat().st_size for f in (tmp_path / "in").rglob("*.png"))
+
+
+def test_json_ends_with_the_summary(translate_run, tmp_path):
+    fill(open_store(str(tmp_path / "in")), 5)
+    code, out, err = translate_run("--input", tmp_path / "in", "--output", tmp_path / "out", "--json")
+    assert code == EXIT_OK
+    last = json.loads(out.splitlines()[-1])
+    assert (last["event"], last["ok"], last["planned"]) == ("summary", 5, 5)
+    assert [json.loads(line) for line in err.splitlines()][-1]["progress"]["done"] == 5
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--input", "{in}", "--output", "{in}/out"), "inside the input"),
+        (("--input", "{in}/nowhere"), "no folder"),
+        (("--input", "{in}", "--size", "12x"), "--size must be native or the short side"),
+        (("--input", "{in}", "--size", "0"), "--size must be"),
+        (("--input", "{in}", "--executor", "local", "--workers", "3"), "use --executor ray"),
+        (("--input", "{in}", "--keys", "{in}/missing.txt"), "cannot read the keys"),
+        (("--input", "{in}", "--pipeline", "monet2foto"), "unknown pipeline 'monet2foto'"),
+        (("--input", "ftp://x/y"), "unknown store scheme"),
+        ((), "no samples are shipped"),
+    ],
+)
+def test_mistakes_exit_2_with_a_sentence(translate_run, tmp_path, flags, words):
+    fill(open_store(str(tmp_path / "in")), 3)
+    filled = [flag.format(**{"in": tmp_path / "in"}) for flag in flags]
+    if "--output" not in filled:
+        filled += ["--output", str(tmp_path / "out")]
+    code, _, err = translate_run(*filled)
+    assert code == EXIT_USAGE
+    assert words in err
+    assert "Traceback" not in err
+    assert not list(tmp_path.rglob("_translate"))
+
+
+def test_keys_and_globs_choose(translate_run, tmp_path):
+    keys = fill(open_store(str(tmp_path / "in")), 9)
+    (tmp_path / "keys.txt").write_text(f"{keys[0]}\n{keys[4]}\n")
+    assert (
+        translate_run("--input", tmp_path / "in", "--output", tmp_path / "a", "--keys", tmp_path / "keys.txt")[0] == 0
+    )
+    assert sorted(contents(open_store(str(tmp_path / "a")))) == [keys[0], keys[4]]
+    flags = ("--include", "set1/*", "--include", "set2/*", "--exclude", "*0001.png")
+    assert translate_run("--input", tmp_path / "in", "--output", tmp_path / "b", *flags)[0] == 0
+    chosen = [key for key in keys if not key.startswith("set0/") and not key.endswith("0001.png")]
+    assert sorted(contents(open_store(str(tmp_path / "b")))) == chosen
+
+
+def encoded(image: Image.Image, format: str, **options) -> bytes:  # noqa: A002
+    buffer = io.BytesIO()
+    image.save(buffer, format=format, **options)
+    return buffer.getvalue()
+
+
+def bomb() -> bytes:
+    """A PNG header that claims 32768 x 32768 pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 32768, 32768, 8, 2, 0, 0, 0)
+    body = chunk(b"IDAT", zlib.compress(bytes(100_000)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + body + chunk(b"IEND", b"")
+
+
+def bad_and_good() -> tuple[dict[str, tuple[bytes, str]], dict[str, bytes]]:
+    """Every kind of input of the fault table: what must fail with its code, and what must be translated."""
+    rng = np.random.default_rng(5)
+    pixels = rng.integers(0, 255, (20, 30, 3), dtype=np.uint8)
+    rgb = Image.fromarray(pixels)
+    jpeg, png = encoded(rgb, "JPEG"), encoded(rgb, "PNG")
+    bad = {
+        "truncated.jpg": (jpeg[: len(jpeg) // 2], "input.truncated"),
+        "truncated.png": (png[: len(png) // 2], "input.truncated"),
+        "empty.png": (b"", "input.empty"),
+        "page.jpg": (b"<!doctype html><html><body>404</body></html>", "input.not_an_image"),
+        "drawing.png": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "input.not_an_image"),
+        "text.webp": (b"hello", "input.not_an_image"),
+        "bomb.png": (bomb(), "input.too_large"),
+        "legal-but-large.png": (encoded(Image.new("RGB", (4000, 2500), "teal"), "PNG"), "input.too_large"),
+        "float.tiff": (
+            encoded(Image.fromarray(rng.random((9, 9), dtype=np.float32)), "TIFF"),
+            "input.unsupported_mode",
+        ),
+    }
+    rotated = Image.Exif()
+    rotated[0x0112] = 6
+    alpha = np.dstack([pixels, rng.integers(0, 255, (20, 30), dtype=np.uint8)])
+    deep = rng.integers(0, 65535, (20, 30), dtype=np.uint16)
+    good = {
+        "really-a-png.jpg": png,
+        "one-pixel.png": encoded(rgb.crop((0, 0, 1, 1)), "PNG"),
+        "ribbon.png": encoded(rgb.resize((1, 4000)), "PNG"),
+        "cmyk.jpg": encoded(rgb.convert("CMYK"), "JPEG"),
+        "deep.png": encoded(Image.fromarray(deep), "PNG"),
+        "palette.png": encoded(rgb.quantize(16), "PNG"),
+        "grey-alpha.png": encoded(Image.fromarray(alpha, "RGBA").convert("LA"), "PNG"),
+        "rgba.webp": encoded(Image.fromarray(alpha), "WEBP", lossless=True),
+        "turned.jpg": encoded(rgb, "JPEG", exif=rotated),
+        "moving.gif": encoded(rgb, "GIF", save_all=True, append_images=[rgb.rotate(90), rgb.rotate(180)]),
+        "pages.tiff": encoded(rgb, "TIFF", save_all=True, append_images=[rgb.rotate(90)]),
+    }
+    return bad, good
+
+
+@pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated")
+def test_every_kind_of_bad_input_is_an_outcome(translate_run, tmp_path):
+    bad, good = bad_and_good()
+    source, output = open_store(str(tmp_path / "in")), open_store(str(tmp_path / "out"))
+    for key, (data, _) in bad.items():
+        source.put(key, data)
+    for key, data in good.items():
+        source.put(key, data)
+    flags = ("--input", tmp_path / "in", "--output", tmp_path / "out")
+    code, out, _ = translate_run(*flags, "--json")
+    assert code == EXIT_ITEMS_FAILED
+    summary = json.loads(out.splitlines()[-1])
+    assert (summary["ok"], summary["failed"], summary["skipped"]) == (len(good), len(bad), 0)
+
+    from translate.batch.history import read_history
+
+    codes = {key: past.code for key, past in read_history(output).items.items() if past.outcome == "failed"}
+    assert codes == {key: code for key, (_, code) in bad.items()}
+    written = contents(output)
+    assert len(written) == len(good)
+    for key, data in good.items():
+        name = key.replace(".gif", ".png").replace(".tiff", ".png")
+        assert decode(written[name]).pixels.shape == decode(data).pixels.shape, key
+    assert decode(written["rgba.webp"]).alpha is not None
+    assert decode(written["grey-alpha.png"]).alpha is not None
+
+    code, out, _ = translate_run(*flags)
+    assert code == EXIT_OK
+    assert f"{len(bad)} failed before" in out
+    assert translate_run(*flags, "--overwrite", "always", "--fail-share", "0.5")[0] == EXIT_OK
+    assert translate_run(*flags, "--overwrite", "always", "--fail-share", "0.4")[0] == EXIT_ITEMS_FAILED
+
+
+def test_compat_squashes(translate_run, tmp_path):
+    source = open_store(str(tmp_path / "in"))
+    source.put("wide.png", picture(3, 40, 90))
+    assert translate_run("--input", tmp_path / "in", "--output", tmp_path / "out", "--pixels", "compat")[0] == 0
+    assert decode((tmp_path / "out" / "wide.png").read_bytes()).pixels.shape == (256, 256, 3)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_gently_and_the_same_command_goes_on(registry, tmp_path, number, code):
+    source = open_store(str(tmp_path / "in"))
+    fill(source, 120, height=200, width=300)
+    command = [
+        sys.executable,
+        "-c",
+        "from translate.cli.app import main; main()",
+        "run",
+        "--model",
+        "tiny",
+        "--registry",
+        registry,
+        "--input",
+        str(tmp_path / "in"),
+        "--output",
+        str(tmp_path / "out"),
+        "--executor",
+        "local",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment())
+    _wait_for(tmp_path / "out", process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert "the same command goes on" in out
+    done = len(contents(open_store(str(tmp_path / "out"))))
+    assert f"stopped: {done} of 120 images" in out
+    assert 0 < done < 120
+    again = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+    assert again.returncode == 0, again.stderr
+    assert f"{120 - done} images in" in again.stdout
+    assert len(contents(open_store(str(tmp_path / "out")))) == 120
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def _wait_for(folder: Path, process: subprocess.Popen[str]) -> None:
+    """Until some outputs are there, or the process ends."""
+    until = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < until:
+        if len(list(folder.glob("set*/*.png"))) >= 5:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"no outputs appeared: {process.communicate(timeout=5)}")

@@ -1,0 +1,137 @@
+"""The stages one by one: sizes, alpha, invalid outputs, and what the store says of a source."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from jobs import picture
+from torch import nn
+
+from translate.batch import stages
+from translate.batch.manifest import Item
+from translate.config import Domains
+from translate.engines.torch import Engine
+from translate.errors import ItemError
+from translate.images.codec import decode
+from translate.images.picture import Picture
+from translate.images.resize import resize
+from translate.models.contract import build, parse_config
+from translate.models.translator import ModelFacts, Translator
+from translate.provenance import Work
+from translate.stores import open_store
+
+WORK = Work(
+    model="t", model_digest="", size="native", format="keep", quality=92, pixels="exact", engine="torch-float32"
+)
+
+
+class Shift(nn.Module):
+    """A stand-in network whose output is known: adds a constant, and remembers the shapes it saw."""
+
+    def __init__(self, by: float) -> None:
+        super().__init__()
+        self.by = nn.Parameter(torch.tensor(by))
+        self.seen: list[tuple[int, ...]] = []
+
+    def __deepcopy__(self, memo):
+        del memo
+        return self
+
+    def forward(self, x):
+        self.seen.append(tuple(x.shape))
+        return x + self.by
+
+
+def engine_of(network: nn.Module, **config) -> Engine:
+    values = {"width": 4, "blocks": 1, **config}
+    facts = ModelFacts(name="t", architecture="resnet", config=values, domains=Domains(a="a", b="b"))
+    return Engine(Translator(network, facts), precision="float32")
+
+
+def random_picture(height: int, width: int, alpha: bool = False) -> Picture:
+    rng = np.random.default_rng(height * width)
+    pixels = rng.integers(0, 200, (height, width, 3), dtype=np.uint8)
+    return Picture(pixels, rng.integers(0, 255, (height, width), dtype=np.uint8) if alpha else None, "png")
+
+
+@pytest.mark.parametrize(("height", "width"), [(24, 32), (1, 1), (1, 400), (23, 17)])
+def test_size_aspect_and_alpha_stay(height, width):
+    before = random_picture(height, width, alpha=True)
+    after = stages.translate(before, engine_of(Shift(8 / 127.5)), WORK)
+    assert after.pixels.shape == before.pixels.shape
+    assert np.array_equal(after.pixels.astype(int), before.pixels.astype(int) + 8)
+    assert np.array_equal(after.alpha, before.alpha)
+
+
+def test_the_working_size_is_what_the_network_sees():
+    network = Shift(0.0)
+    work = WORK.model_copy(update={"size": 16})
+    after = stages.translate(random_picture(64, 96), engine_of(network), work)
+    assert network.seen == [(1, 3, 16, 24)]
+    assert after.pixels.shape == (64, 96, 3)
+    stages.translate(random_picture(12, 20), engine_of(network), work)
+    assert network.seen[-1] == (1, 3, 12, 20), "smaller pictures are left as they are"
+
+
+def test_what_is_too_large_for_the_network_is_refused_before_it_runs():
+    network = Shift(0.0)
+    wide = Picture(np.zeros((2000, stages.MAX_WORKING_PIXELS // 2000 + 1, 3), np.uint8), None, "png")
+    with pytest.raises(ItemError, match=r"input.too_large.*--size"):
+        stages.translate(wide, engine_of(network), WORK)
+    assert network.seen == []
+    stages.translate(wide, engine_of(network), WORK.model_copy(update={"size": 8}))
+
+
+@pytest.mark.parametrize("by", [float("nan"), 5.0])
+def test_an_output_that_cannot_be_is_refused(by):
+    with pytest.raises(ItemError, match=r"output.invalid"):
+        stages.translate(random_picture(24, 32), engine_of(Shift(by)), WORK)
+    with pytest.raises(ItemError, match=r"output.invalid"):
+        stages.translate(random_picture(24, 32), engine_of(Shift(by)), WORK.model_copy(update={"pixels": "compat"}))
+
+
+def test_a_flat_input_may_have_a_flat_output():
+    flat = Picture(np.full((16, 16, 3), 90, np.uint8), None, "png")
+    assert stages.translate(flat, engine_of(Shift(0.0)), WORK).pixels.shape == (16, 16, 3)
+
+
+def test_compat_is_squashed_and_truncated():
+    before = random_picture(64, 96, alpha=True)
+    after = stages.translate(before, engine_of(Shift(0.5 / 127.5)), WORK.model_copy(update={"pixels": "compat"}))
+    assert after.alpha is None
+    # Half a level added and truncated is the squashed picture itself; rounding would give one more.
+    assert np.array_equal(after.pixels, resize(before.pixels, 256, 256, how="bicubic"))
+
+
+def test_compat_with_dropout_repeats_itself():
+    architecture, config = parse_config(
+        "generator", {"architecture": "resnet", "width": 4, "blocks": 1, "dropout": True}, "t"
+    )
+    engine = engine_of(build("generator", architecture, config), dropout=True)
+    work = WORK.model_copy(update={"pixels": "compat"})
+    first = stages.translate(random_picture(32, 32), engine, work).pixels
+    assert np.array_equal(first, stages.translate(random_picture(32, 32), engine, work).pixels)
+
+
+def test_a_source_must_be_the_one_that_was_listed():
+    store = open_store("memory://stages-get")
+    info = store.put("a.png", picture(1))
+    item = Item("a.png", info.etag, info.size_bytes, "a.png", "png")
+    assert decode(stages.get(store, item)).pixels.shape == (24, 32, 3)
+    store.put("a.png", picture(2))
+    with pytest.raises(ItemError, match=r"input.changed"):
+        stages.get(store, item)
+    store.delete("a.png")
+    with pytest.raises(ItemError, match=r"input.gone"):
+        stages.get(store, item)
+
+
+def test_an_output_that_came_meanwhile_is_kept_if_it_must_be():
+    store = open_store("memory://stages-put")
+    item = Item("a.png", "e", 1, "a.png", "png")
+    assert stages.put(store, item, b"1", replace_existing=False) is not None
+    assert stages.put(store, item, b"2", replace_existing=False) is None
+    assert store.get("a.png").data == b"1"
+    assert stages.put(store, item, b"2", replace_existing=True) is not None
+    assert store.get("a.png").data == b"2"
