@@ -143,6 +143,7 @@ class _Tally:
         self._values: dict[str, list[float]] = defaultdict(list)
 
     def add(self, source: _Seen, output: _Seen, answer: _Seen | None) -> None:
+        """Measure one output."""
         self._pooled.append(output.features.pooled)
         found = {
             "edge_agreement": content.edge_agreement(source.unit, output.unit),
@@ -160,6 +161,7 @@ class _Tally:
             self._values[name].append(float(value))
 
     def figures(self, wanted: Tensor) -> Figures:
+        """Averages, and the KID against ``wanted`` (M, D), the pooled features of the target images."""
         means = {name: fmean(values) for name, values in self._values.items()}
         return Figures(kid_with_spread(torch.cat(self._pooled), wanted), means)
 

@@ -215,6 +215,7 @@ class _SameConv2d(nn.Conv2d):
         super().__init__(channels, out, kernel, stride=stride, groups=groups, bias=False)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        """(N, channels, H, W) -> (N, out, ceil(H / stride), ceil(W / stride))."""
         kernel, stride = self.kernel_size[0], self.stride[0]
         rows, columns = (max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in input.shape[-2:])
         padding = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
@@ -236,6 +237,7 @@ class _LiteBlock(nn.Module):
         self.adds = stride == 1 and channels == out
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) -> (N, out, ceil(H / stride), ceil(W / stride))."""
         y: Tensor = self.layers(x)
         return x + y if self.adds else y
 
