@@ -19,7 +19,6 @@ from translate import lookup
 from translate.errors import ConfigError
 from translate.shipped import shipped_folder
 
-
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -59,9 +58,13 @@ class Data(Frozen):
     """``unpaired``: folders ``a`` and ``b``. ``paired``: the same names in both."""
     a: str = "trainA"
     b: str = "trainB"
-    anchors_a: str | None = None
-    anchors_b: str | None = None
-    """Two more folders with the same names in both: pairs with a known answer beside an unpaired set."""
+    answers_a: str | None = None
+    """Folder with the true translation of some images of ``a``, under the same names; the game learns from those."""
+    answers_b: str | None = None
+    """The same for ``b``."""
+    test_a: str | None = None
+    """Folder of held-out images of ``a``, for sample sheets and evaluation; never trained on."""
+    test_b: str | None = None
     short_side_px: tuple[int, int]
     """Images are resized to a short side drawn from this range before the crop, so that scale varies."""
     crop_px: int = Field(ge=16)
@@ -83,8 +86,6 @@ class Data(Frozen):
         low, high = self.short_side_px
         if not self.crop_px <= low <= high:
             raise ValueError(f"short_side_px {low}-{high} must be ascending and not below crop_px {self.crop_px}")
-        if (self.anchors_a is None) != (self.anchors_b is None):
-            raise ValueError("anchors_a and anchors_b go together: give both or neither")
         return self
 
 
@@ -104,12 +105,16 @@ class Training(Frozen):
     decay_from: float = Field(default=0.5, ge=0, le=1)
     """Share of the images after which the rate falls linearly to zero."""
     warmup_images: int = Field(default=0, ge=0)
+    pool: int = Field(default=50, ge=0)
+    """Made images that the discriminators' history holds (arXiv:1703.10593, section 4); 0: only the newest."""
     ema_half_life_images: int = Field(default=2000, ge=1)
     """Half-life of the moving average of the generators' weights; the average is what is published."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """``auto``: bfloat16 where the processor multiplies it in hardware."""
     sample_every_images: int = Field(default=2000, ge=1)
     checkpoint_every_images: int = Field(default=2000, ge=1)
+    weights: Literal["float32", "float16"] = "float32"
+    """How published weights are stored; they are always computed with in float32."""
     seed: int = 0
 
     @model_validator(mode="before")
@@ -128,6 +133,8 @@ class Pipeline(Frozen):
     domains: Domains
     model: str | None = None
     """``name`` or ``name@version`` in the registry; None until one is trained: then ``--model`` must say."""
+    reverse_model: str | None = None
+    """Name under which a game that trains both directions publishes the other one."""
     samples: str | None = None
     """Folder of shipped sample inputs, for `translate run` without ``--input``."""
     run: Run = Run()

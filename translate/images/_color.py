@@ -75,7 +75,7 @@ def _is_srgb(profile: ImageCms.ImageCmsProfile, mode: str) -> bool:
     if mode == "RGB":
         colors = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3)
     probe = Image.fromarray(colors)
-    moved = np.subtract(_convert(probe, profile), probe.convert("RGB"), dtype=np.int16)
+    moved = np.asarray(_convert(probe, profile)).astype(np.int16) - np.asarray(probe.convert("RGB"))
     return bool(np.abs(moved).max() <= 1)
 
 
@@ -124,7 +124,7 @@ def _deep_color(data: bytes) -> NDArray[np.uint16] | None:
         return None
     if deep is None or deep.dtype != np.uint16 or deep.ndim != 3:
         return None
-    return deep[..., [2, 1, 0, 3][: deep.shape[2]]]
+    return deep[..., [2, 1, 0, 3][: deep.shape[2]]].astype(np.uint16, copy=False)
 
 
 def scale_transparent_level(image: Image.Image, bits: int) -> None:

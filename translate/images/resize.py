@@ -33,9 +33,9 @@ def resize(
     smaller = (min(height, pixels.shape[0]), min(width, pixels.shape[1]))
     for (rows, columns), interpolation in ((smaller, cv2.INTER_AREA), ((height, width), cv2.INTER_LANCZOS4)):
         if pixels.shape[:2] != (rows, columns):
-            resized = cv2.resize(pixels, (columns, rows), interpolation=interpolation)
+            scaled = cv2.resize(pixels, (columns, rows), interpolation=interpolation)
             # cv2 drops a channel axis of length one.
-            pixels = cast("NDArray[np.uint8]", resized.reshape(rows, columns, *pixels.shape[2:]))
+            pixels = cast("NDArray[np.uint8]", scaled.reshape(rows, columns, *pixels.shape[2:]))
     return pixels
 
 

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
-from typing import Any, Literal, cast
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from translate import lookup
 from translate.config import Frozen, validate
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Role = Literal["generator", "discriminator"]
 

@@ -7,6 +7,7 @@ antialiased sampling as in CUT (arXiv:2007.15651).
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field
@@ -41,7 +42,7 @@ class Network(nn.Module):
         self.config = config
         widths = [config.width * min(2**i, 8) for i in range(config.layers + 1)]
         parts: list[nn.Module] = [*_strided(config, config.in_channels, widths[0], first=True)]
-        for before, after in zip(widths[:-2], widths[1:-1], strict=True):
+        for before, after in pairwise(widths[:-1]):
             parts += _strided(config, before, after, first=False)
         parts += [_conv(config, widths[-2], widths[-1], stride=1, bias=_has_bias(config)), *_norm(config, widths[-1]),
                   nn.LeakyReLU(0.2, inplace=True), _conv(config, widths[-1], 1, stride=1, bias=True)]

@@ -68,6 +68,8 @@ class Config(ArchitectureConfig):
 class BlurDown(nn.Module):
     """Halve H and W: fixed [1,2,1] x [1,2,1] / 16 depthwise blur, reflect pad 1, stride 2."""
 
+    filt: Tensor
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         kernel = torch.tensor([1.0, 2.0, 1.0])
@@ -82,6 +84,8 @@ class BlurDown(nn.Module):
 
 class BlurUp(nn.Module):
     """Double H and W: fixed [1,3,3,1] x [1,3,3,1] / 16 depthwise transposed blur, replicate pad 1, stride 2."""
+
+    filt: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()

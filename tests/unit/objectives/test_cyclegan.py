@@ -1,0 +1,55 @@
+"""The terms of CycleGAN against values worked by hand, with networks whose outputs are known."""
+
+import pytest
+import torch
+from torch import nn
+
+from translate.objectives.cyclegan import Config, Objective
+
+
+class Add(nn.Module):
+    def __init__(self, amount):
+        super().__init__()
+        self.amount = amount
+
+    def forward(self, x):
+        return x + self.amount
+
+
+class Zero(nn.Module):
+    def forward(self, x):
+        return [x.mean(dim=(1, 2, 3), keepdim=True) * 0]
+
+
+NETWORKS = {"G_ab": Add(0.25), "G_ba": Add(0.5), "D_a": Zero(), "D_b": Zero()}
+BATCH = {"a": torch.zeros(4, 3, 8, 8), "b": torch.zeros(4, 3, 8, 8)}
+
+
+def terms(batch=BATCH, **options):
+    game = Objective(Config(**options))
+    images = game.translate(NETWORKS, batch)
+    return game.generator_loss(NETWORKS, batch, images)
+
+
+def test_cycle_and_identity():
+    found = terms(cycle_weight=10.0, identity_weight=5.0)
+    assert found["cycle_a"].tolist() == [7.5] * 4  # there and back: +0.75
+    assert found["identity_a"].tolist() == [2.5] * 4  # G_ba(a) - a = 0.5
+    assert found["identity_b"].tolist() == [1.25] * 4
+    assert found["G_ab"].tolist() == [1.0] * 4  # scores of 0: (0 - 1)^2
+
+
+def test_only_a_share_goes_round_the_cycle():
+    assert terms(cycle_share=0.3)["cycle_b"].tolist() == [7.5] * 2  # 1.2 of 4 images, rounded up
+
+
+def test_answers_count_where_they_are_known():
+    batch = BATCH | {"answer_a": torch.ones(4, 3, 8, 8), "known_a": torch.tensor([1.0, 0.0, 1.0, 0.0])}
+    assert terms(batch, answer_weight=4.0)["answer_a"].tolist() == [3.0, 0.0, 3.0, 0.0]
+    assert "answer_b" not in terms(batch, answer_weight=4.0)
+
+
+@pytest.mark.parametrize("weight", ["cycle_weight", "identity_weight"])
+def test_a_term_without_weight_is_not_computed(weight):
+    left_out = weight.removesuffix("_weight")
+    assert not [name for name in terms(**{weight: 0.0}) if name.startswith(left_out)]

@@ -1,0 +1,135 @@
+"""The loop on a tiny game: it learns, it goes on exactly where it was, it refuses what it must."""
+
+import json
+
+import pytest
+import torch
+from training_set import picture
+
+from translate.config import Training, validate
+from translate.errors import ConfigError, TrainingError
+from translate.images import codec
+from translate.images.tensors import to_tensor
+from translate.stores import open_store
+from translate.training.loop import train
+
+UNPAIRED = {
+    "objective": {"name": "cyclegan"},
+    "generator": {"architecture": "resnet", "width": 4, "blocks": 1},
+    "discriminator": {"architecture": "patchgan", "width": 4, "layers": 1},
+    "data": {"kind": "unpaired", "short_side_px": [32, 48], "crop_px": 32},
+    "images": 24,
+    "batch": 2,
+    "pool": 4,
+    "precision": "float32",
+    "checkpoint_every_images": 12,
+    "sample_every_images": 12,
+}
+
+
+def training(**changes):
+    return validate(Training, UNPAIRED | changes, "test")
+
+
+def weights(trained):
+    return {f"{role}.{key}": tensor for role, network in trained.generators.items()
+            for key, tensor in network.state_dict().items()}
+
+
+def test_it_leaves_samples_status_and_checkpoints(data, tmp_path):
+    output = open_store(str(tmp_path / "out"))
+    reports = []
+    trained = train(training(), data, output, on_progress=reports.append)
+    keys = [info.key for info in output.list()]
+    assert "samples/0000000012.png" in keys
+    assert "checkpoints/0000000024.pt" in keys
+    assert codec.decode(output.get("samples/0000000024.png").data).pixels.std() > 0
+    line = json.loads(output.get("status.jsonl").data.splitlines()[-1])
+    assert {"images", "rate", "G_ab", "cycle_a", "D_b"} <= line.keys()
+    assert trained.seen == reports[-1].done == 24
+    assert set(trained.generators) == {"G_ab", "G_ba"}
+
+
+def test_an_interrupted_training_equals_the_uninterrupted_one_bit_for_bit(data, tmp_path):
+    whole = train(training(), data, open_store(str(tmp_path / "whole")))
+
+    class StopError(Exception):
+        pass
+
+    def stop(progress):
+        if progress.done == 18:  # six images after the checkpoint at 12: they are lost and done again
+            raise StopError
+
+    parts = open_store(str(tmp_path / "parts"))
+    with pytest.raises(StopError):
+        train(training(), data, parts, on_progress=stop)
+    resumed = train(training(), data, parts)
+    for key, tensor in weights(whole).items():
+        assert torch.equal(tensor, weights(resumed)[key]), key
+
+
+def test_nothing_is_left_to_do_for_a_finished_training(data, tmp_path):
+    output = open_store(str(tmp_path / "out"))
+    first = train(training(), data, output)
+    reports = []
+    again = train(training(), data, output, on_progress=reports.append)
+    assert not reports
+    assert all(torch.equal(tensor, weights(again)[key]) for key, tensor in weights(first).items())
+
+
+def test_a_checkpoint_without_its_marker_does_not_count(data, tmp_path):
+    output = open_store(str(tmp_path / "out"))
+    train(training(), data, output)
+    output.delete("checkpoints/0000000024.json")
+    reports = []
+    train(training(), data, output, on_progress=reports.append)
+    assert reports[0].done == 14
+
+
+def test_a_damaged_checkpoint_is_refused(data, tmp_path):
+    output = open_store(str(tmp_path / "out"))
+    train(training(), data, output)
+    output.put("checkpoints/0000000024.pt", b"damaged")
+    with pytest.raises(TrainingError, match="damaged"):
+        train(training(), data, output)
+
+
+def test_another_configuration_is_refused(data, tmp_path):
+    output = open_store(str(tmp_path / "out"))
+    train(training(), data, output)
+    with pytest.raises(TrainingError, match="another configuration"):
+        train(training(batch=4), data, output)
+
+
+def test_a_paired_game_learns_to_invert(data, tmp_path):
+    options = {
+        "objective": {"name": "pix2pix", "adversarial_weight": 0.0},
+        "data": {"kind": "paired", "short_side_px": [48, 48], "crop_px": 32},
+        "images": 600, "batch": 4, "learning_rate": 5e-3, "ema_half_life_images": 20, "sample_every_images": 600,
+        "checkpoint_every_images": 600,
+    }
+    trained = train(training(**options), data, open_store(str(tmp_path / "out")))
+    generator = trained.generators["G_ab"].eval()
+    unseen = to_tensor(picture(77))[None]
+    with torch.inference_mode():
+        error = (generator(unseen) + unseen).abs().mean()
+    assert error < 0.3 * (2 * unseen).abs().mean()  # what doing nothing is off by
+
+
+def test_a_gradient_that_is_not_finite_stops_it(data, tmp_path):
+    options = {"objective": {"name": "cyclegan", "cycle_weight": 1e38}, "learning_rate": 1e-3}
+    output = open_store(str(tmp_path / "out"))
+    with pytest.raises(TrainingError, match="not finite"):
+        train(training(**options), data, output)
+
+
+def test_channels_follow_from_the_data(data, tmp_path):
+    generator = UNPAIRED["generator"] | {"in_channels": 1}
+    with pytest.raises(ConfigError, match="in_channels"):
+        train(training(generator=generator), data, open_store(str(tmp_path / "out")))
+
+
+def test_a_crop_that_the_network_cannot_take(data, tmp_path):
+    options = {"data": UNPAIRED["data"] | {"crop_px": 30}}
+    with pytest.raises(ConfigError, match="multiple of 4"):
+        train(training(**options), data, open_store(str(tmp_path / "out")))

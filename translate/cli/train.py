@@ -1,0 +1,52 @@
+"""`translate train`: train a pipeline's translator."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from translate.cli import console
+from translate.progress import duration
+
+
+def train(
+    pipeline: Annotated[str, typer.Option(help="Name of a shipped pipeline, or the path of a YAML.")],
+    data: Annotated[str, typer.Option(help="Folder or URL that holds the folders named under training.data.")],
+    output: Annotated[str, typer.Option(help="Where checkpoints and sample sheets go [./training/<pipeline>].")] = "",
+    images: Annotated[int | None, typer.Option(min=1, help="Stop after this many images seen.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop after this much training time in all.")] = None,
+    publish: Annotated[str | None, typer.Option(help="Publish the result under this name.")] = None,
+    registry: Annotated[str | None, typer.Option(help="Registry URL [TRANSLATE_REGISTRY, else ./models].")] = None,
+    resume: Annotated[Literal["auto", "never"], typer.Option(help="Go on from the last checkpoint, or not.")] = "auto",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Override a value, e.g. train.batch=4.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON instead of words.")] = False,
+) -> None:
+    """Train a translator; the same command again goes on where it was."""
+    import yaml
+
+    from translate.registry import ModelRegistry
+    from translate.stores import open_input, open_store
+    from translate.training.loop import train as run_training
+    from translate.training.publish import publish as publish_models
+    from translate.training.resolve import resolve_training
+
+    resolved = resolve_training(pipeline, set_ or [], images)
+    training = resolved.training
+    assert training is not None
+    if dry_run:
+        values: dict[str, Any] = resolved.model_dump(mode="json")
+        console.result_json(values) if as_json else console.result(yaml.safe_dump(values, sort_keys=False).rstrip())
+        return
+    place = output or f"./training/{resolved.name}"
+    with console.progress("training", as_json=as_json) as listener:
+        trained = run_training(training, open_input(data), open_store(place), minutes=minutes,
+                               resume=resume == "auto", on_progress=listener)
+    names = publish_models(trained, resolved, ModelRegistry(registry), publish, data) if publish else []
+    if as_json:
+        console.result_json({"images": trained.seen, "seconds": trained.seconds, "output": place, "published": names})
+        return
+    console.result(f"{trained.seen} images in {duration(trained.seconds)}; samples and checkpoints: {place}")
+    for name in names:
+        console.result(f"published {name}")

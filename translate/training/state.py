@@ -1,0 +1,115 @@
+"""Everything that a training needs to go on, in one checkpoint: written, then marked.
+
+``checkpoints/<images>.pt`` holds the tensors, ``checkpoints/<images>.json`` (written last) makes it count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import pickle
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from translate.errors import NotFoundError, TrainingError
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.optim import Optimizer
+
+    from translate.stores.contract import ObjectStore
+    from translate.training.pool import HistoryPool
+
+KEEP = 2
+"""Committed checkpoints that stay: the newest and one to fall back on."""
+
+
+@dataclass
+class State:
+    """The moving parts of a training."""
+
+    networks: dict[str, nn.Module]
+    averages: dict[str, nn.Module]
+    """Moving averages of the generators."""
+    optimizers: dict[str, Optimizer]
+    pools: dict[str, HistoryPool]
+    random: torch.Generator
+    seen: int = 0
+    """Images seen."""
+    seconds: float = 0.0
+    """Time spent training, over all sessions."""
+    history: list[dict[str, float]] = field(default_factory=list)
+    """Status lines so far."""
+
+
+def save_checkpoint(store: ObjectStore, state: State, config_digest: str) -> None:
+    """Write the checkpoint, then its marker; older ones than the last `KEEP` go."""
+    buffer = io.BytesIO()
+    torch.save(
+        {
+            "networks": {name: network.state_dict() for name, network in state.networks.items()},
+            "averages": {name: network.state_dict() for name, network in state.averages.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in state.optimizers.items()},
+            "pools": {name: pool.images for name, pool in state.pools.items()},
+            "random": state.random.get_state(),
+            "torch_random": torch.get_rng_state(),
+            "seen": state.seen,
+            "seconds": state.seconds,
+            "history": state.history,
+        },
+        buffer,
+    )
+    data, name = buffer.getvalue(), f"checkpoints/{state.seen:010d}"
+    store.put(f"{name}.pt", data)
+    marker = {"seen": state.seen, "digest": _sha256(data), "config": config_digest}
+    store.put(f"{name}.json", json.dumps(marker).encode(), content_type="application/json")
+    for old in _committed(store)[:-KEEP]:
+        store.delete(f"checkpoints/{old:010d}.json")
+        store.delete(f"checkpoints/{old:010d}.pt")
+
+
+def load_checkpoint(store: ObjectStore, state: State, config_digest: str) -> bool:
+    """Put the newest committed checkpoint into ``state``; False if there is none.
+
+    Raises `TrainingError` if it is damaged or belongs to another configuration.
+    """
+    committed = _committed(store)
+    if not committed:
+        return False
+    name = f"checkpoints/{committed[-1]:010d}"
+    marker = json.loads(store.get(f"{name}.json").data)
+    if marker["config"] != config_digest:
+        raise TrainingError(f"{store.url} holds a training of another configuration; give another --output, the "
+                            "same configuration, or --resume never")
+    try:
+        data = store.get(f"{name}.pt").data
+    except NotFoundError as error:
+        raise TrainingError(f"{store.url}{name}.pt is gone; remove {name}.json to use the one before") from error
+    if _sha256(data) != marker["digest"]:
+        raise TrainingError(f"{store.url}{name}.pt is damaged (its digest differs); remove {name}.json to use the one "
+                            "before")
+    try:
+        kept: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise TrainingError(f"{store.url}{name}.pt can't be read: {error}") from error
+    for part in ("networks", "averages", "optimizers"):
+        for key, module in getattr(state, part).items():
+            module.load_state_dict(kept[part][key])
+    for key, pool in state.pools.items():
+        pool.images = kept["pools"][key]
+    state.random.set_state(kept["random"])
+    torch.set_rng_state(kept["torch_random"])
+    state.seen, state.seconds, state.history = kept["seen"], kept["seconds"], kept["history"]
+    return True
+
+
+def _committed(store: ObjectStore) -> list[int]:
+    keys = [info.key for info in store.list("checkpoints/") if info.key.endswith(".json")]
+    return sorted(int(key.removeprefix("checkpoints/").removesuffix(".json")) for key in keys)
+
+
+def _sha256(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
