@@ -167,9 +167,7 @@ class _Dispatch:
                 ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=WAIT_S)
                 for waited in ready:
                     number = self._step(waited)
-                    if number is not None and len(self._in_hand[number][1]) == len(
-                        self._in_hand[number][0].items
-                    ):
+                    if number is not None and len(self._in_hand[number][1]) == len(self._in_hand[number][0].items):
                         yield self._in_hand.pop(number)
                 if self._stopped() and all(call.attempt is None for call in self._calls.values()):
                     break

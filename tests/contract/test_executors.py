@@ -38,11 +38,12 @@ def registry(tmp_path_factory):
 
 
 @pytest.fixture
-def prepared(tmp_path, registry) -> Prepared:
+def prepared(tmp_path, registry, monkeypatch) -> Prepared:
+    monkeypatch.chdir(tmp_path)  # workers have a folder of their own: relative places must reach them all the same
     source = open_store(str(tmp_path / "in"))
     fill(source, IMAGES)
     source.put("broken.png", picture(1)[:100])
-    return batch_job.prepare(make_job(source, open_store(str(tmp_path / "out")), registry))
+    return batch_job.prepare(make_job(source, open_store("out"), os.path.relpath(registry)))
 
 
 def units_of(prepared: Prepared):

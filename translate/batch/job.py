@@ -7,6 +7,7 @@ summary.json.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -133,22 +134,24 @@ def run(
 
 
 def _resolve(job: Job) -> tuple[Task, Engine]:
-    """Load the model; the task names exactly this version, engine and precision for every worker."""
+    """Load the model; the task names exactly this version, engine and precision for every worker.
+
+    Places are made absolute: a worker has its own working folder and environment.
+    """
     from translate.engines.torch import Engine
-    from translate.registry import open_model
+    from translate.models.foreign import SUFFIXES
+    from translate.registry import ModelRegistry, open_model
+    from translate.stores import open_store
 
     translator = open_model(job.model, job.registry_url)
     # The reference's test script computes in float32, on the processor.
     compat = job.settings.pixels == "compat"
-    engine = Engine(
-        translator, device="cpu" if compat else job.device, precision="float32" if compat else "auto"
-    )
-    name = job.model
-    if "/" not in name and translator.facts.version is not None:
-        name = translator.facts.reference
+    engine = Engine(translator, device="cpu" if compat else job.device, precision="float32" if compat else "auto")
+    path = os.sep in job.model or job.model.endswith(SUFFIXES)
+    reference = job.model if path else translator.facts.reference
     settings = job.settings
     work = Work(
-        model=name,
+        model=reference,
         model_digest=translator.facts.digest,
         size=settings.size,
         format=settings.format,
@@ -159,8 +162,8 @@ def _resolve(job: Job) -> tuple[Task, Engine]:
     task = Task(
         source=job.source,
         output=job.output,
-        model=name,
-        registry_url=job.registry_url,
+        model=os.path.abspath(reference) if path and "://" not in reference else reference,  # noqa: PTH100
+        registry_url=open_store(ModelRegistry(job.registry_url).url).url,
         device="cpu" if compat else job.device,
         work=work,
         replace_existing=job.overwrite != "never",
@@ -193,9 +196,7 @@ def _write_plan(prepared: Prepared) -> PlanRecord:
     return record
 
 
-def _summary(
-    prepared: Prepared, record: PlanRecord, executor: Executor, totals: Totals, seconds: float
-) -> RunSummary:
+def _summary(prepared: Prepared, record: PlanRecord, executor: Executor, totals: Totals, seconds: float) -> RunSummary:
     return RunSummary(
         run=record.run,
         started=record.started,

@@ -52,9 +52,7 @@ def unhappy(item: Item, outcome: Literal["failed", "skipped"], code: str, messag
 
 def to_lines(entries: Iterable[Entry]) -> bytes:
     """Entries as JSON lines."""
-    return "".join(json.dumps(asdict(entry), separators=(",", ":")) + "\n" for entry in entries).encode(
-        "ascii"
-    )
+    return "".join(json.dumps(asdict(entry), separators=(",", ":")) + "\n" for entry in entries).encode("ascii")
 
 
 def from_lines(data: bytes) -> Iterator[Entry]:

@@ -94,8 +94,7 @@ def refuse_replacing_sources(source: ObjectStore, output: ObjectStore, items: It
     for item in items:
         if item.output_key.startswith(inner):
             raise UsageError(
-                f"the output of {item.key!r} would lie inside the input {source.url}. Choose an output "
-                "beside the input"
+                f"the output of {item.key!r} would lie inside the input {source.url}. Choose an output beside the input"
             )
 
 
@@ -148,9 +147,7 @@ def make_plan(
     return Plan(items, Considered(**counts))
 
 
-def decide(
-    item: Item, past: Past | None, outputs: set[str], overwrite: Overwrite, work_digest: str
-) -> Verdict:
+def decide(item: Item, past: Past | None, outputs: set[str], overwrite: Overwrite, work_digest: str) -> Verdict:
     """What is to be done about one source, given its latest outcome and the outputs that exist."""
     if overwrite == "always":
         return "to_do"

@@ -51,9 +51,7 @@ class Highlights:
         return sorted(self._kept[::step], key=lambda entry: entry.key)
 
 
-def write_page(
-    summary: RunSummary, highlights: Highlights, source: ObjectStore, output: ObjectStore
-) -> bytes:
+def write_page(summary: RunSummary, highlights: Highlights, source: ObjectStore, output: ObjectStore) -> bytes:
     """The page of a finished run; the pictures are read again from both stores."""
     found = [sample(entry, source, output) for entry in highlights.successes]
     return render_run_page(
@@ -96,6 +94,4 @@ def sample(entry: Entry, source: ObjectStore, output: ObjectStore) -> Sample | N
 def _jpeg(picture: Picture, shape: tuple[int, int]) -> bytes:
     """Both sides of the slider have one shape; with ``--pixels compat`` the source is squashed to it."""
     alpha = None if picture.alpha is None else resize(picture.alpha, *shape, how="auto")
-    return codec.encode(
-        Picture(resize(picture.pixels, *shape, how="auto"), alpha, "jpeg"), "jpeg", SAMPLE_QUALITY
-    )
+    return codec.encode(Picture(resize(picture.pixels, *shape, how="auto"), alpha, "jpeg"), "jpeg", SAMPLE_QUALITY)

@@ -118,15 +118,11 @@ def put(store: ObjectStore, item: Item, data: bytes, *, replace_existing: bool) 
 
 def _refuse_non_finite(finite: bool) -> None:
     if not finite:
-        raise ItemError(
-            "output.invalid", "the network's output is not finite; check the model, or --device cpu"
-        )
+        raise ItemError("output.invalid", "the network's output is not finite; check the model, or --device cpu")
 
 
 def _refuse_constant(source: NDArray[np.uint8], result: NDArray[np.uint8]) -> None:
     if np.ptp(result) == 0 or (result == result[:1, :1]).all():
         spread = int(np.ptp(source.reshape(-1, 3), axis=0).max())
         if spread >= FLAT_LEVELS:
-            raise ItemError(
-                "output.invalid", "the network's output is one flat colour though its input is not"
-            )
+            raise ItemError("output.invalid", "the network's output is one flat colour though its input is not")

@@ -101,11 +101,7 @@ class Worker:
         with ThreadPoolExecutor(self._threads, "image") as threads:
             try:
                 while True:
-                    while (
-                        not stopped()
-                        and len(begun) < 2 * self._threads
-                        and (item := next(source, None)) is not None
-                    ):
+                    while not stopped() and len(begun) < 2 * self._threads and (item := next(source, None)) is not None:
                         begun.append(threads.submit(self.do, item))
                     if stopped():
                         begun = deque(future for future in begun if not future.cancel())
@@ -114,9 +110,7 @@ class Worker:
                     entry = begun.popleft().result()
                     refused = refused + 1 if entry.code == "store.access" else 0
                     if refused >= ACCESS_ERRORS_IN_A_ROW:
-                        raise AccessError(
-                            f"the store refused {refused} images in a row; the last: {entry.message}"
-                        )
+                        raise AccessError(f"the store refused {refused} images in a row; the last: {entry.message}")
                     yield entry
             finally:
                 for future in begun:

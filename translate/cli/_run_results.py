@@ -37,9 +37,7 @@ def show_plan(prepared: Prepared, *, as_json: bool) -> None:
     )
     console.table(["", "IMAGES"], _considered(considered))
     time_text = "unknown" if expected.seconds is None else f"about {duration(expected.seconds)}"
-    console.result(
-        f"to read: {_bytes(considered.bytes)}; expected time: {time_text} ({readable(expected.basis)})"
-    )
+    console.result(f"to read: {_bytes(considered.bytes)}; expected time: {time_text} ({readable(expected.basis)})")
 
 
 def show_nothing(prepared: Prepared, *, as_json: bool) -> None:
@@ -50,9 +48,7 @@ def show_nothing(prepared: Prepared, *, as_json: bool) -> None:
         return
     console.result(f"nothing to do: {', '.join(_passed_over(considered)) or 'the input has no objects'}")
     if considered.failed_before:
-        console.result(
-            "images that failed before are tried again with --overwrite never (gaps only) or always (all)"
-        )
+        console.result("images that failed before are tried again with --overwrite never (gaps only) or always (all)")
 
 
 def show_stopped(ended: Ended, *, as_json: bool) -> None:
@@ -62,8 +58,7 @@ def show_stopped(ended: Ended, *, as_json: bool) -> None:
         console.result_json({"event": "stopped", "done": done, "planned": ended.planned})
         return
     console.result(
-        f"stopped: {done} of {ended.planned} images are done and recorded; "
-        "the same command goes on with the others"
+        f"stopped: {done} of {ended.planned} images are done and recorded; the same command goes on with the others"
     )
 
 

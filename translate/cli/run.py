@@ -67,9 +67,7 @@ class Pixels(StrEnum):
 
 def run(
     pipeline: Annotated[str | None, typer.Option(help="A shipped pipeline's name, or a YAML file.")] = None,
-    source: Annotated[
-        str | None, typer.Option("--input", help="Folder or URL; default: shipped samples.")
-    ] = None,
+    source: Annotated[str | None, typer.Option("--input", help="Folder or URL; default: shipped samples.")] = None,
     output: Annotated[str | None, typer.Option(help=f"Folder or URL; default: {SHIPPED_OUTPUT}.")] = None,
     model: Annotated[str | None, typer.Option(help="NAME@VERSION, a folder, or a .pth file.")] = None,
     registry: Annotated[
@@ -85,19 +83,13 @@ def run(
     endpoint_url: Annotated[str | None, typer.Option(help="S3 endpoint of both sides.")] = None,
     input_endpoint_url: Annotated[str | None, typer.Option(help="S3 endpoint of the input.")] = None,
     output_endpoint_url: Annotated[str | None, typer.Option(help="S3 endpoint of the output.")] = None,
-    include: Annotated[
-        list[str] | None, typer.Option(help="Only keys that match this glob (repeatable).")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(help="Not the keys that match this glob (repeatable).")
-    ] = None,
+    include: Annotated[list[str] | None, typer.Option(help="Only keys that match this glob (repeatable).")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Not the keys that match this glob (repeatable).")] = None,
     keys: Annotated[str | None, typer.Option(metavar="FILE", help="Exactly these keys, one a line.")] = None,
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
     size: Annotated[
         str | None,
-        typer.Option(
-            metavar="native|N", help="Working size: short side in pixels; larger images come back enlarged."
-        ),
+        typer.Option(metavar="native|N", help="Working size: short side in pixels; larger images come back enlarged."),
     ] = None,
     image_format: Annotated[Format | None, typer.Option("--format", help="Of the outputs.")] = None,
     quality: Annotated[int | None, typer.Option(min=1, max=100, help="Of JPEG and WebP.")] = None,
