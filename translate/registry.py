@@ -141,6 +141,18 @@ def open_model(reference: str, registry_url: str | None = None) -> Translator:
     return ModelRegistry(registry_url).load(reference)
 
 
+def import_foreign(
+    reference: str, name: str, *, registry_url: str | None = None, dropout: bool = False
+) -> str:
+    """Publish the ``.pth`` file of another project and return ``name@version``.
+
+    ``dropout``: a U-Net was trained with it, see `read_foreign`. Raises `ModelError` and `UsageError`.
+    """
+    _check_name(name)
+    translator = read_foreign(_read(reference), reference, name=name, dropout=dropout)
+    return ModelRegistry(registry_url).publish(name, translator.network, translator.facts, {})
+
+
 def _read(reference: str) -> bytes:
     """The bytes of one file, by path or URL."""
     if "://" in reference:

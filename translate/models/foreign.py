@@ -146,7 +146,7 @@ def _resnet(state: State) -> tuple[str, dict[str, Any], dict[str, str]]:
 def _unet(state: State, *, dropout: bool) -> tuple[str, dict[str, Any], dict[str, str]]:
     modules = {"down.0.0": "model.model.0", "up.0.0": "model.model.3"}
     inside, level = "model.model.1.model", 1
-    while f"{inside}.5.weight" in state:  # a middle level; the innermost has no fifth layer
+    while any(key.startswith(f"{inside}.3.model.") for key in state):  # there is a level further in
         modules |= {f"down.{level}.1": f"{inside}.1", f"down.{level}.2": f"{inside}.2",
                     f"up.{level}.0": f"{inside}.5", f"up.{level}.1": f"{inside}.6"}
         inside, level = f"{inside}.3.model", level + 1

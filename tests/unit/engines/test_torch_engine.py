@@ -1,0 +1,137 @@
+"""The same image gives the same bytes, whatever the threads, the batch and the company."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from translate.config import Domains
+from translate.engines.torch import Engine, has_bfloat16, pick_device
+from translate.errors import UsageError
+from translate.images.codec import decode
+from translate.images.resize import resize
+from translate.images.tensors import to_pixels, to_tensor
+from translate.models.contract import build, parse_config
+from translate.models.translator import ModelFacts, Translator
+
+PICTURE = Path(__file__).parents[2] / "golden" / "input.png"
+needs_amx = pytest.mark.skipif(not has_bfloat16("cpu"), reason="this processor has no bfloat16 in hardware")
+PRECISIONS = ["float32", pytest.param("bfloat16", marks=needs_amx)]
+NETWORKS = [
+    {"architecture": "resnet", "width": 64, "blocks": 1},
+    {"architecture": "resnet", "width": 32, "blocks": 2, "sampling": "antialiased", "residual_output": True},
+    {"architecture": "resnet", "width": 48, "blocks": 1, "norm": "batch"},
+    {"architecture": "resnet", "width": 13, "blocks": 1},
+    {"architecture": "unet", "width": 32, "levels": 6},
+    {"architecture": "unet", "width": 64, "levels": 3, "norm": "instance"},
+]
+
+
+def translator(options):
+    name, config = parse_config("generator", options, "test")
+    torch.manual_seed(0)
+    facts = ModelFacts(name="m", architecture=name, config=config.model_dump(), domains=Domains(a="a", b="b"))
+    return Translator(build("generator", name, config), facts)
+
+
+def picture(height, width):
+    return to_tensor(resize(decode(PICTURE.read_bytes()).pixels, height, width, how="auto"))[None]
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("options", NETWORKS, ids=str)
+def test_the_number_of_threads_does_not_matter(options, precision, threads):
+    engine = Engine(translator(options), device="cpu", precision=precision)
+    for height, width in ((8, 8), (100, 132), (64, 12)):
+        outputs = []
+        for count in (1, 2, 3, 4):
+            threads(count)
+            outputs.append(engine.translate(picture(height, width)))
+            assert torch.get_num_threads() == count
+        assert all(torch.equal(outputs[0], other) for other in outputs[1:]), (height, width)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_company_does_not_matter(precision):
+    engine = Engine(translator(NETWORKS[0]), device="cpu", precision=precision)
+    x = torch.cat([picture(64, 96), picture(64, 96).flip(3), -picture(64, 96)])
+    together = engine.translate(x)
+    assert together.shape == x.shape
+    for index in range(3):
+        assert torch.equal(engine.translate(x[index : index + 1])[0], together[index])
+    with ThreadPoolExecutor(3) as pool:
+        at_once = torch.cat(list(pool.map(engine.translate, x.split(1))))
+    assert torch.equal(at_once, together)
+
+
+def test_float32_is_the_translator():
+    it = translator(NETWORKS[1])
+    engine = Engine(it, device="cpu", precision="float32")
+    x = picture(37, 50)
+    assert (engine.translate(x) - it(x)).abs().max() < 1e-5
+    assert engine.name == "torch-float32"
+    assert it.network is not engine.translator.network
+
+
+def psnr_db(a, b):
+    """Of 8-bit pixels, in decibels."""
+    return 10 * np.log10(255**2 / np.mean((a.astype(float) - b.astype(float)) ** 2))
+
+
+@pytest.mark.parametrize("options", [
+    {"width": 16, "blocks": 6},
+    {"width": 16, "blocks": 6, "sampling": "antialiased", "residual_output": True},
+], ids=["tanh", "residual"])
+def test_bfloat16_is_close_to_float32_on_a_network_that_learned_something(options):
+    """Trained for a moment to brighten and sharpen, so that its weights are not the first ones."""
+    it = translator({"architecture": "resnet", **options})
+    x = picture(64, 96)
+    wanted = (1.3 * x + 0.2 + 0.5 * (x - F.avg_pool2d(x, 5, 1, 2))).clamp(-1, 1)
+    network = it.network.requires_grad_(True)
+    optimizer = torch.optim.Adam(network.parameters(), 2e-3)
+    losses = []
+    for _ in range(30):
+        loss = F.l1_loss(network(x), wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0], "it learned nothing"
+    it.network.requires_grad_(False)
+    full, brief = (Engine(it, device="cpu", precision=precision).translate(x)[0]
+                   for precision in ("float32", "bfloat16"))
+    assert not torch.equal(full, brief)
+    assert psnr_db(to_pixels(full), to_pixels(brief)) >= 40
+
+
+def test_compat_is_the_translators_and_needs_float32():
+    it = translator({"architecture": "unet", "width": 8, "levels": 6, "dropout": True})
+    x = picture(64, 64)
+    engine = Engine(it, device="cpu", precision="float32")
+    assert (engine.compat(x, seed=1) - it.compat(x, seed=1)).abs().max() < 1e-5
+    assert torch.equal(engine.compat(torch.cat([-x, x]), seed=1)[1], engine.compat(x, seed=1)[0])
+    with pytest.raises(UsageError, match="float32"):
+        Engine(it, device="cpu", precision="bfloat16").compat(x, seed=1)
+
+
+def test_choices_of_auto():
+    engine = Engine(translator(NETWORKS[3]))
+    assert engine.device == pick_device("auto")
+    assert engine.precision == ("bfloat16" if has_bfloat16(engine.device) else "float32")
+    assert engine.concurrency == (torch.get_num_threads() if engine.name == "torch-float32" else 1)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_a_device_that_is_not_there():
+    with pytest.raises(UsageError, match=r"device 'cuda' is not available here; this machine has: .*cpu"):
+        Engine(translator(NETWORKS[3]), device="cuda")
