@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -40,7 +40,7 @@ class Domains(Frozen):
 class Run(Frozen):
     """How the batch job treats images; every field but ``fail_share`` changes pixels."""
 
-    size: int | Literal["native"] = "native"
+    size: Annotated[int, Field(ge=8)] | Literal["native"] = "native"
     """Working size: the short side in pixels, or the image's own. Results return to the input's size."""
     format: Literal["keep", "png", "jpeg", "webp"] = "keep"
     quality: int = Field(default=92, ge=1, le=100)
