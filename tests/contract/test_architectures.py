@@ -180,7 +180,7 @@ def test_unknown_options_are_refused(role, name, options):
 
 
 def test_unknown_architectures_are_refused():
-    with pytest.raises(UnknownNameError, match="resnt.*resnet"):
+    with pytest.raises(UnknownNameError, match=r"resnt.*resnet"):
         parse_config("generator", {"architecture": "resnt"}, "test")
     with pytest.raises(UnknownNameError, match="patchgan"):
         parse_config("generator", {"architecture": "patchgan"}, "test")

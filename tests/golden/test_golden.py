@@ -27,7 +27,7 @@ def translator(options):
     """Weights from numpy's legacy generator, whose numbers are promised never to change."""
     name, config = parse_config("generator", options, "golden")
     network = build("generator", name, config)
-    random = np.random.RandomState(7)  # noqa: NPY002 - the new generators may change between versions
+    random = np.random.RandomState(7)  # newer generators may change
     with torch.no_grad():
         for key, parameter in network.named_parameters():
             values = torch.from_numpy(random.standard_normal(tuple(parameter.shape)))

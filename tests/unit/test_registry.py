@@ -55,7 +55,7 @@ def listed(registry):
 def test_a_registry_that_does_not_exist_yet_is_empty(url):
     registry = ModelRegistry(url)
     assert registry.list() == []
-    with pytest.raises(ModelError, match="no model 'm' .*known: none"):
+    with pytest.raises(ModelError, match=r"no model 'm' .*known: none"):
         registry.load("m")
 
 
@@ -199,5 +199,5 @@ def test_everything_that_names_a_model(url):
 @pytest.mark.parametrize("reference", ["nowhere/latest_net_G.pth", "./nowhere", "latest.pth", "nowhere"])
 def test_a_model_that_is_nowhere(tmp_path, monkeypatch, reference):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ModelError, match="no (file|model)"):
+    with pytest.raises(ModelError, match=r"no (file|model)"):
         open_model(reference)

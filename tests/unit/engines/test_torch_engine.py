@@ -95,7 +95,7 @@ def psnr_db(a, b):
 def test_bfloat16_is_close_to_float32_on_a_network_that_learned_something(options):
     """Trained for a moment to brighten and sharpen, so that its weights are not the first ones."""
     it = translator({"architecture": "resnet", **options})
-    x = picture(64, 96)
+    x = picture(48, 64)
     wanted = (1.3 * x + 0.2 + 0.5 * (x - F.avg_pool2d(x, 5, 1, 2))).clamp(-1, 1)
     network = it.network.requires_grad_(True)
     optimizer = torch.optim.Adam(network.parameters(), 2e-3)

@@ -22,7 +22,8 @@ def made(**options):
         network.train()(torch.rand(2, config.in_channels, 16, 16))
     facts = ModelFacts(
         name="ours", version=2, architecture=name, config=config.model_dump(),
-        domains=Domains(a="Gemälde", b="photograph"), provenance={"images_seen": 1200, "data": {"a": 3}, "parent": None},
+        domains=Domains(a="Gemälde", b="photograph"),
+        provenance={"images_seen": 1200, "data": {"a": 3}, "parent": None},
     )
     return network.eval(), facts
 

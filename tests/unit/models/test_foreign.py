@@ -200,7 +200,8 @@ def changed(network, change):
      "model.7.filt is not CUT's blur"),
     (ResnetReference(width=8, blocks=6, norm="batch"), lambda s: s.pop("model.5.running_var"),
      "model.5.running_var is missing"),
-    (UnetReference(width=4, levels=7), lambda s: s.pop("model.model.1.model.5.weight"), "model.model.1.model.5.weight is missing"),
+    (UnetReference(width=4, levels=7), lambda s: s.pop("model.model.1.model.5.weight"),
+     "model.model.1.model.5.weight is missing"),
     (UnetReference(width=4, levels=7), lambda s: s.update({"model.model.9.weight": torch.zeros(1)}),
      "model.model.9.weight is not known"),
 ], ids=range(8))

@@ -1,0 +1,81 @@
+"""`translate models`, each call a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from reference_networks import PatchReference, ResnetReference, UnetReference, trained_like
+
+from translate.registry import open_model
+
+TRANSLATE = Path(sys.executable).with_name("translate")
+
+
+@pytest.fixture
+def call(tmp_path):
+    def run(*args):
+        env = {**os.environ, "TRANSLATE_REGISTRY": str(tmp_path / "registry")}
+        return subprocess.run([TRANSLATE, "models", *args], capture_output=True, text=True, timeout=120, check=False,
+                              cwd=tmp_path, env=env)
+
+    return run
+
+
+@pytest.fixture
+def zebra(tmp_path):
+    network = trained_like(ResnetReference(width=4, blocks=6, antialiased=True))
+    (tmp_path / "zebra").mkdir()
+    torch.save(network.state_dict(), tmp_path / "zebra" / "latest_net_G.pth")
+    return network
+
+
+def test_import_list_show(call, zebra, tmp_path):
+    done = call("import", "zebra/latest_net_G.pth", "--name", "horse2zebra")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "horse2zebra@1: resnet, width 4, 6 blocks, antialiased, instance norm\n"
+
+    listed = call("list").stdout.splitlines()
+    assert listed[0].split() == ["MODEL", "FROM", "TO", "ARCHITECTURE", "WHERE"]
+    assert any(line.startswith("horse2zebra@1 ") and line.endswith("/registry") for line in listed)
+    facts = {each["model"]: each["facts"] for each in json.loads(call("list", "--json").stdout)}
+    assert facts["horse2zebra@1"]["config"]["blocks"] == 6
+
+    shown = call("show", "horse2zebra").stdout
+    assert "imported_from" in shown
+    assert "latest_net_G.pth" in shown
+    assert facts["horse2zebra@1"]["digest"] in shown
+    assert json.loads(call("show", "horse2zebra@1", "--json").stdout) == facts["horse2zebra@1"]
+
+    x = torch.rand(1, 3, 32, 32) * 2 - 1
+    with torch.no_grad():
+        expected = zebra(x)
+    translator = open_model("horse2zebra", str(tmp_path / "registry"))
+    assert (translator(x) - expected).abs().max() <= 1e-5
+
+
+def test_import_of_a_unet_with_dropout_into_another_registry(call, tmp_path):
+    network = trained_like(UnetReference(width=4, levels=7, dropout=True))
+    torch.save(network.state_dict(), tmp_path / "maps.pth")
+    done = call("import", "maps.pth", "--name", "maps", "--dropout", "--registry", "other", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["config"]["dropout"] is True
+    assert (tmp_path / "other" / "maps" / "1" / "model.json").is_file()
+
+
+def test_what_cannot_be_imported(call, tmp_path):
+    torch.save(PatchReference(width=4).state_dict(), tmp_path / "latest_net_D.pth")
+    done = call("import", "latest_net_D.pth", "--name", "d")
+    assert done.returncode == 2
+    assert "is a discriminator, not a generator" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "registry").exists()
+
+
+def test_an_unknown_model(call):
+    done = call("show", "nothing")
+    assert done.returncode == 2
+    assert "no model 'nothing'" in done.stderr
