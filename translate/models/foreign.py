@@ -11,7 +11,7 @@ import io
 import pickle
 import re
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from translate.config import Domains
 from translate.errors import ModelError, UsageError
 from translate.models.bundle import assemble
 from translate.models.contract import build, parse_config
+from translate.models.resnet import BlurDown, BlurUp
 from translate.models.translator import ModelFacts, Translator
 
 if TYPE_CHECKING:
@@ -206,17 +207,13 @@ def _superfluous(
         if isinstance(module, torch.nn.InstanceNorm2d):
             keys |= {f"{theirs}.{leaf}" for leaf in _RUNNING}
         filt = f"{theirs}.filt"
-        if hasattr(module, "filt") and filt in state:
+        if isinstance(module, BlurDown | BlurUp) and filt in state:
             keys.add(filt)
-            kernel, given = _blur(cast("Tensor", module.filt).shape), state[filt].float()
-            if given.shape != kernel.shape or not torch.allclose(given, kernel, atol=1e-6):
+            row = torch.tensor([1.0, 2.0, 1.0] if isinstance(module, BlurDown) else [1.0, 3.0, 3.0, 1.0])
+            kernel, given = torch.outer(row, row) / 16, state[filt].float()
+            if given.shape[1:] != (1, *kernel.shape) or not torch.allclose(given, kernel, atol=1e-6):
                 problems.append(f"{filt} is not CUT's blur")
     return keys
-
-
-def _blur(shape: torch.Size) -> Tensor:
-    row = torch.tensor([1.0, 2.0, 1.0] if shape[-1] == 3 else [1.0, 3.0, 3.0, 1.0])
-    return (torch.outer(row, row) / 16).expand(shape)
 
 
 def _is_convolution(state: State, module: str, kernel: int) -> bool:

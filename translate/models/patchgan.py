@@ -60,7 +60,7 @@ def _strided(config: Config, before: int, after: int, *, first: bool) -> list[nn
     antialiased = config.sampling == "antialiased"
     conv = _conv(config, before, after, stride=1 if antialiased else 2, bias=first or _has_bias(config))
     layers = [conv, *([] if first else _norm(config, after)), nn.LeakyReLU(0.2, inplace=True)]
-    return [*layers, BlurDown(after)] if antialiased else layers
+    return [*layers, BlurDown()] if antialiased else layers
 
 
 def _conv(config: Config, before: int, after: int, *, stride: int, bias: bool) -> nn.Conv2d:

@@ -66,39 +66,39 @@ class Config(ArchitectureConfig):
 
 
 class BlurDown(nn.Module):
-    """Halve H and W: fixed [1,2,1] x [1,2,1] / 16 depthwise blur, reflect pad 1, stride 2."""
+    """Halve H and W: reflect pad 1, then the depthwise blur [1,2,1] x [1,2,1] / 16 with stride 2.
 
-    filt: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        kernel = torch.tensor([1.0, 2.0, 1.0])
-        filt = torch.outer(kernel, kernel) / 16
-        self.channels = channels
-        self.register_buffer("filt", filt.expand(channels, 1, 3, 3).clone(), persistent=False)
+    In bfloat16, where depthwise convolutions are slow, as two means of [1,1]: the same function, rounded otherwise.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, ceil(H/2), ceil(W/2))."""
-        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), self.filt.to(x.dtype), stride=2, groups=self.channels)
+        x = F.pad(x, (1, 1, 1, 1), mode="reflect")
+        if x.dtype == torch.bfloat16:
+            return F.avg_pool2d(F.avg_pool2d(x, 2, stride=1), 2)
+        return F.conv2d(x, _blur([1.0, 2.0, 1.0], x), stride=2, groups=x.shape[1])
 
 
 class BlurUp(nn.Module):
-    """Double H and W: fixed [1,3,3,1] x [1,3,3,1] / 16 depthwise transposed blur, replicate pad 1, stride 2."""
+    """Double H and W: replicate pad 1, zeros between the pixels, the depthwise blur [1,3,3,1] x [1,3,3,1] / 16.
 
-    filt: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        kernel = torch.tensor([1.0, 3.0, 3.0, 1.0])
-        filt = torch.outer(kernel, kernel) / 16
-        self.channels = channels
-        self.register_buffer("filt", filt.expand(channels, 1, 4, 4).clone(), persistent=False)
+    That is bilinear interpolation between pixel centres, and in bfloat16, where depthwise convolutions are slow, it
+    is computed so: the same function, rounded otherwise.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, 2H, 2W)."""
+        if x.dtype == torch.bfloat16:
+            return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         x = F.pad(x, (1, 1, 1, 1), mode="replicate")
-        x = F.conv_transpose2d(x, self.filt.to(x.dtype), stride=2, padding=2, groups=self.channels)
+        x = F.conv_transpose2d(x, _blur([1.0, 3.0, 3.0, 1.0], x), stride=2, padding=2, groups=x.shape[1])
         return x[:, :, 1:-1, 1:-1]
+
+
+def _blur(row: list[float], like: Tensor) -> Tensor:
+    """(C, 1, k, k): the outer product of ``row`` with itself over 16, for every channel."""
+    filt = torch.tensor(row, dtype=like.dtype, device=like.device)
+    return (torch.outer(filt, filt) / 16).expand(like.shape[1], 1, len(row), len(row))
 
 
 class Block(nn.Module):
@@ -161,14 +161,14 @@ def _down(config: Config, channels: int) -> list[nn.Module]:
         *norm(config, 2 * channels),
         nn.ReLU(inplace=True),
     ]
-    return [*layers, BlurDown(2 * channels)] if antialiased else layers
+    return [*layers, BlurDown()] if antialiased else layers
 
 
 def _up(config: Config, channels: int) -> list[nn.Module]:
     half = channels // 2
     tail = [*norm(config, half), nn.ReLU(inplace=True)]
     if config.sampling == "antialiased":
-        return [BlurUp(channels), nn.Conv2d(channels, half, 3, padding=1, bias=has_bias(config)), *tail]
+        return [BlurUp(), nn.Conv2d(channels, half, 3, padding=1, bias=has_bias(config)), *tail]
     bias = has_bias(config)
     return [nn.ConvTranspose2d(channels, half, 3, stride=2, padding=1, output_padding=1, bias=bias), *tail]
 
