@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from translate.batch.executor import begun
 from translate.batch.ledger import unhappy
@@ -23,7 +26,7 @@ from translate.batch.worker import Worker, open_engine
 from translate.errors import StoreError, TranslateError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from translate.batch.executor import Finished
     from translate.batch.ledger import Entry
@@ -37,6 +40,9 @@ DEATHS_OF_ONE_IMAGE = 3
 DEATHS_WHILE_LOADING = 3
 """So many workers in a row that die before they have a model end the job."""
 WAIT_S = 0.5
+SLOW_START_S = 15.0
+"""Workers that are not ready after this are worth an explanation."""
+CONNECT_TIMEOUT_S = 5.0
 
 
 class RayExecutor:
@@ -46,10 +52,8 @@ class RayExecutor:
 
     def __init__(self, workers: int | None = None) -> None:
         _connect()
-        cpus = float(cast("Any", ray).cluster_resources().get("CPU", 1.0))
-        self._workers = workers or max(1, int(cpus) // CPUS_PER_WORKER)
-        share = min(float(CPUS_PER_WORKER), cpus / self._workers)
-        self._cpus = float(int(share)) if share >= 1 else share
+        nodes = [node["Resources"].get("CPU", 0.0) for node in cast("Any", ray).nodes() if node["Alive"]]
+        self._workers, self._cpus = share_out(nodes, workers)
 
     @property
     def workers(self) -> int:
@@ -57,7 +61,12 @@ class RayExecutor:
         return self._workers
 
     def run(
-        self, task: Task, units: Iterable[Unit], report: Callable[[Entry], None], stopped: Callable[[], bool]
+        self,
+        task: Task,
+        units: Iterable[Unit],
+        report: Callable[[Entry], None],
+        stopped: Callable[[], bool],
+        say: Callable[[str], None],
     ) -> Generator[Finished, None, None]:
         """As `translate.batch.executor.Executor` says; units finish in any order."""
         for store in (task.source, task.output):
@@ -68,9 +77,21 @@ class RayExecutor:
                 )
         pool = _Pool(task, self._workers, self._cpus)
         try:
-            yield from _Dispatch(units, pool, report, stopped).run()
+            yield from _Dispatch(units, pool, report, stopped, say).run()
         finally:
             pool.close()
+
+
+def share_out(node_cpus: Sequence[float], workers: int | None) -> tuple[int, float]:
+    """Number of workers, and processors for each, in a cluster of nodes with so many processors.
+
+    A worker gets no more than the largest node has, else Ray would wait for ever for a place. Without any
+    processor yet (an autoscaler may bring some) a worker asks for all that it would like to have.
+    """
+    most = min(float(CPUS_PER_WORKER), max(node_cpus, default=0.0)) or float(CPUS_PER_WORKER)
+    count = workers or max(1, sum(int(cpus // most) for cpus in node_cpus))
+    each = min(most, sum(node_cpus) / count or most)
+    return count, float(int(each)) if each >= 1 else each
 
 
 class _Actor:
@@ -99,15 +120,16 @@ class _Pool:
     """The actors; a dead one is replaced."""
 
     def __init__(self, task: Task, workers: int, cpus: float) -> None:
-        self._task, self._cpus = task, cpus
+        self._task, self.cpus = task, cpus
         self._actor_class = cast("Any", ray.remote)(num_cpus=cpus, max_restarts=0, max_concurrency=2)(_Actor)
         self.actors = [self._start() for _ in range(workers)]
 
     def _start(self) -> Any:  # noqa: ANN401 - Ray's handles have no type
-        return self._actor_class.remote(self._task, max(1, int(self._cpus)))
+        return self._actor_class.remote(self._task, max(1, int(self.cpus)))
 
     def replace(self, dead: Any) -> Any:  # noqa: ANN401
-        """A new actor in the place of a dead one."""
+        """A new actor in the place of a dead one; one that only cannot be reached is ended, for its place."""
+        ray.kill(dead)
         self.actors.remove(dead)
         self.actors.append(self._start())
         return self.actors[-1]
@@ -147,14 +169,20 @@ class _Dispatch:
     """Hands out units until all are finished, whatever dies on the way."""
 
     def __init__(
-        self, units: Iterable[Unit], pool: _Pool, report: Callable[[Entry], None], stopped: Callable[[], bool]
+        self,
+        units: Iterable[Unit],
+        pool: _Pool,
+        report: Callable[[Entry], None],
+        stopped: Callable[[], bool],
+        say: Callable[[str], None],
     ) -> None:
         self._units = iter(units)
-        self._pool, self._report, self._stopped = pool, report, stopped
+        self._pool, self._report, self._stopped, self._say = pool, report, stopped, say
         self._again: deque[_Attempt] = deque()
         self._in_hand: dict[int, Finished] = {}
         self._calls: dict[Any, _Call] = {actor.load.remote(): _Call(actor) for actor in pool.actors}
         self._deaths_while_loading = 0
+        self._nobody_new_since_s = time.monotonic()
 
     def run(self) -> Generator[Finished, None, None]:
         """As the contract of executors says."""
@@ -164,6 +192,7 @@ class _Dispatch:
                 if self._stopped() and not told:
                     self._pool.stop()
                     told = True
+                self._tell_who_is_missing()
                 ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=WAIT_S)
                 for waited in ready:
                     number = self._step(waited)
@@ -181,6 +210,21 @@ class _Dispatch:
             raise
         yield from begun(self._in_hand.values())
 
+    def _tell_who_is_missing(self) -> None:
+        """Say, as long as it is so, that workers are not ready, and after a while why that may be."""
+        missing = sum(call.attempt is None for call in self._calls.values())
+        if not missing:
+            return
+        words = f"{missing} of {len(self._pool.actors)} workers starting"
+        if time.monotonic() - self._nobody_new_since_s > SLOW_START_S:
+            api = cast("Any", ray)
+            free, has = (each.get("CPU", 0.0) for each in (api.available_resources(), api.cluster_resources()))
+            words += (
+                f"; each needs {self._pool.cpus:g} processors and memory for a model, "
+                f"{free:g} of Ray's {has:g} processors are free"
+            )
+        self._say(words)
+
     def _step(self, waited: Any) -> int | None:  # noqa: ANN401
         """Take what a call has to say; returns the unit that an entry came for."""
         call = self._calls[waited]
@@ -188,16 +232,20 @@ class _Dispatch:
             if call.attempt is None:
                 ray.get(waited)
                 self._deaths_while_loading = 0
+                self._nobody_new_since_s = time.monotonic()
                 self._idle(waited)
+                self._say("")
                 return None
             entry = cast("Entry", ray.get(next(waited)))
         except StopIteration:
             self._idle(waited)
             return None
-        except RayActorError as error:
-            return self._died(waited, str(error))
+        except (RayActorError, OutOfMemoryError) as error:
+            return self._died(waited, _reason(error))
         except RayTaskError as error:
             raise _ours(error) from error
+        except RayError as error:
+            raise TranslateError(f"Ray lost a worker's answer; run again to go on: {_reason(error)}") from error
         call.done.add(entry.key)
         return self._record(call.attempt.unit, entry)
 
@@ -227,7 +275,7 @@ class _Dispatch:
         self._in_hand[unit.number] = (unit, [])
         return _Attempt(unit.number, unit.items)
 
-    def _died(self, waited: Any, message: str) -> int | None:  # noqa: ANN401
+    def _died(self, waited: Any, reason: str) -> int | None:  # noqa: ANN401
         """An actor is gone: what it had not reported goes back, in halves; a single item in the end is set
         aside."""
         call = self._calls.pop(waited)
@@ -237,8 +285,8 @@ class _Dispatch:
             self._deaths_while_loading += 1
             if self._deaths_while_loading >= DEATHS_WHILE_LOADING:
                 raise TranslateError(
-                    f"{DEATHS_WHILE_LOADING} workers in a row died while loading the model; is there "
-                    f"enough memory for {len(self._pool.actors)} workers? Ray says: {message}"
+                    f"{DEATHS_WHILE_LOADING} workers in a row died before they had a model: {reason}. Is there memory "
+                    f"for {len(self._pool.actors)} workers, and is this program installed on every node?"
                 )
             return None
         attempt = call.attempt
@@ -262,18 +310,48 @@ def _ours(error: RayTaskError) -> BaseException:
     return error.cause if isinstance(error.cause, BaseException) else error
 
 
+def _reason(error: RayError) -> str:
+    """The one line of Ray's explanation that says most: of a lack of memory the first, else the last."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[0 if isinstance(error, OutOfMemoryError) else -1].rstrip(".")
+
+
 def _connect() -> None:
-    """Attach to the Ray at ``RAY_ADDRESS``, or start one here; quietly, and without taking over SIGTERM."""
+    """Attach to the Ray at ``RAY_ADDRESS``, or start one here; quietly, and without taking over SIGTERM.
+
+    Raises `UsageError` if nobody can be reached at the address.
+    """
     if ray.is_initialized():
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray's own default is 15: beside any other work its workers would get next to nothing of the processors.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     handler = signal.getsignal(signal.SIGTERM)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    address = os.environ.get("RAY_ADDRESS")
     try:
-        if os.environ.get("RAY_ADDRESS"):
+        if address:
+            _refuse_silence(address)
             ray.init(**quiet)
         else:
             ray.init(address="local", include_dashboard=False, **quiet)
+    except (ConnectionError, ValueError) as error:
+        if not address:
+            raise
+        raise UsageError(
+            f"cannot connect to Ray at RAY_ADDRESS={address}: {error}. Correct it, or unset it to start Ray here"
+        ) from error
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
+
+
+def _refuse_silence(address: str) -> None:
+    """Raise `ConnectionError` if nobody listens at ``host:port``; Ray itself would try for minutes."""
+    parts = urlsplit(address if "://" in address else f"ray://{address}")
+    if parts.port is None:  # auto, local
+        return
+    try:
+        socket.create_connection((parts.hostname or "", parts.port), CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise ConnectionError(f"nobody answers there ({error.strerror or error})") from error

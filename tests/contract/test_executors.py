@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import signal
 import sys
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +18,16 @@ from ray import cloudpickle
 from translate.batch import job as batch_job
 from translate.batch import manifest
 from translate.batch.executor import open_executor
-from translate.errors import AccessError, ItemError, ModelError, StoreError, UnknownNameError, UsageError
+from translate.batch.worker import open_engine
+from translate.errors import (
+    AccessError,
+    ItemError,
+    ModelError,
+    StoreError,
+    TranslateError,
+    UnknownNameError,
+    UsageError,
+)
 from translate.stores import open_store
 from translate.stores.file import FileStore
 
@@ -30,6 +42,10 @@ IMAGES = 24
 
 def never() -> bool:
     return False
+
+
+def unheard(_: object) -> None:
+    pass
 
 
 @pytest.fixture(scope="module")
@@ -61,34 +77,51 @@ def expected(tmp_path_factory, registry):
     prepared = batch_job.prepare(make_job(source, output, registry))
     worker = Worker(prepared.task, prepared.engine, cores=1)
     for item in prepared.plan.items:
-        assert worker.do(item).outcome == "ok"
+        assert worker.do(item, never).outcome == "ok"
     return contents(output)
 
 
 @pytest.mark.parametrize("name", EXECUTORS)
 def test_every_item_once_and_the_same_bytes(name, prepared, expected):
-    executor = open_executor(name, None if name == "local" else 2, IMAGES, prepared.engine)
-    heard = []
+    executor = open_executor("auto", None if name == "local" else 2, IMAGES, prepared.engine)
+    assert executor.name == name, "several workers mean Ray"
+    heard, said = [], []
     units = units_of(prepared)
-    finished = list(executor.run(prepared.task, units, heard.append, never))
+    finished = list(executor.run(prepared.task, units, heard.append, never, said.append))
     assert sorted(unit.number for unit, _ in finished) == [unit.number for unit in units]
     for unit, entries in finished:
         assert {entry.key for entry in entries} == {item.key for item in unit.items}
     assert sorted(entry.key for entry in heard) == [item.key for item in prepared.plan.items]
     assert {entry.key: entry.code for entry in heard if entry.outcome != "ok"} == {"broken.png": "input.truncated"}
     assert contents(prepared.job.output) == expected
+    assert said == [] if name == "local" else said[0] == "2 of 2 workers starting"
 
 
 @pytest.mark.parametrize("name", EXECUTORS)
 def test_a_stop_keeps_what_is_finished(name, prepared):
     executor = open_executor(name, None, IMAGES, prepared.engine)
     heard = []
-    finished = list(executor.run(prepared.task, units_of(prepared), heard.append, lambda: len(heard) >= 5))
+    finished = list(executor.run(prepared.task, units_of(prepared), heard.append, lambda: len(heard) >= 5, unheard))
     recorded = [entry.key for _, entries in finished for entry in entries]
     assert len(heard) >= 5
     assert sorted(recorded) == sorted(entry.key for entry in heard)
     written = set(contents(prepared.job.output))
     assert written == {entry.output_key for entry in heard if entry.outcome == "ok"}, "no output without an entry"
+
+
+def test_after_a_stop_no_image_takes_its_turn_at_the_network(prepared, tmp_path):
+    stop = threading.Event()
+
+    class Stopping(FileStore):
+        def get(self, key, **options):
+            stop.set()
+            return super().get(key, **options)
+
+    task = replace(prepared.task, source=Stopping(tmp_path / "in"))
+    executor = open_executor("local", None, IMAGES, prepared.engine)
+    entries = [e for _, some in executor.run(task, units_of(prepared), unheard, stop.is_set, unheard) for e in some]
+    assert {e.key for e in entries} <= {"broken.png"}, "an outcome that needs no network counts"
+    assert contents(prepared.job.output) == {}
 
 
 class Refusing(FileStore):
@@ -108,32 +141,29 @@ class Flooded(FileStore):
 
 
 def test_refused_credentials_end_the_run(prepared, tmp_path):
-    task = pickle.loads(pickle.dumps(prepared.task))
-    task = type(task)(**{**vars(task), "output": Refusing(tmp_path / "out")})
+    task = replace(pickle.loads(pickle.dumps(prepared.task)), output=Refusing(tmp_path / "out"))
     executor = open_executor("local", None, IMAGES, prepared.engine)
     with pytest.raises(AccessError, match=r"refused 3 images in a row.*credentials expired"):
-        list(executor.run(task, units_of(prepared), lambda _: None, never))
+        list(executor.run(task, units_of(prepared), unheard, never, unheard))
 
 
 @pytest.mark.parametrize("name", EXECUTORS)
 def test_a_store_error_ends_the_run_after_what_was_finished(name, prepared, tmp_path):
-    task = type(prepared.task)(**{**vars(prepared.task), "output": Flooded(tmp_path / "out")})
+    task = replace(prepared.task, output=Flooded(tmp_path / "out"))
     executor = open_executor(name, None, IMAGES, prepared.engine)
     heard, recorded = [], []
+    finished = executor.run(task, units_of(prepared), heard.append, never, unheard)
     with pytest.raises(StoreError, match="disk is full"):
-        recorded.extend(e for _, some in executor.run(task, units_of(prepared), heard.append, never) for e in some)
+        recorded.extend(e for _, some in finished for e in some)
     assert sorted(e.key for e in recorded) == sorted(e.key for e in heard)
     assert {e.outcome for e in recorded} <= {"ok", "failed"}
     assert not [e for e in recorded if e.key.endswith("0007.png")]
 
 
-@pytest.mark.ray
 def test_a_replaced_model_is_not_used(prepared):
     work = prepared.task.work.model_copy(update={"model_digest": "sha256:" + "0" * 64})
-    task = type(prepared.task)(**{**vars(prepared.task), "work": work})
-    executor = open_executor("ray", 1, IMAGES, prepared.engine)
     with pytest.raises(ModelError, match="replaced meanwhile"):
-        list(executor.run(task, units_of(prepared), lambda _: None, never))
+        open_engine(replace(prepared.task, work=work))
 
 
 class Deadly(FileStore):
@@ -148,9 +178,9 @@ class Deadly(FileStore):
 @pytest.mark.ray
 @pytest.mark.slow
 def test_an_image_that_kills_workers_is_set_aside_and_all_others_are_done(prepared, tmp_path, expected):
-    task = type(prepared.task)(**{**vars(prepared.task), "source": Deadly(tmp_path / "in")})
+    task = replace(prepared.task, source=Deadly(tmp_path / "in"))
     executor = open_executor("ray", 1, IMAGES, prepared.engine)
-    entries = [e for _, some in executor.run(task, units_of(prepared), lambda _: None, never) for e in some]
+    entries = [e for _, some in executor.run(task, units_of(prepared), unheard, never, unheard) for e in some]
     assert sorted(e.key for e in entries) == [item.key for item in prepared.plan.items]
     codes = {e.key: e.code for e in entries if e.outcome != "ok"}
     assert codes == {"broken.png": "input.truncated", "set2/0011.png": "input.poison"}
@@ -158,11 +188,53 @@ def test_an_image_that_kills_workers_is_set_aside_and_all_others_are_done(prepar
 
 
 @pytest.mark.ray
+def test_workers_without_a_place_are_told_of_and_can_be_stopped(prepared, monkeypatch):
+    import ray
+
+    from pipelines import batch
+
+    monkeypatch.setattr(batch, "SLOW_START_S", 0.1)
+    executor = open_executor("ray", 1, IMAGES, prepared.engine)
+    everything = ray.cluster_resources()["CPU"]
+    holder = ray.remote(num_cpus=everything)(Holder).remote()
+    ray.get(holder.ready.remote())
+    said = []
+    try:
+        run = executor.run(prepared.task, units_of(prepared), unheard, lambda: len(said) > 3, said.append)
+        assert list(run) == []
+    finally:
+        ray.kill(holder)
+    assert re.fullmatch(r"1 of 1 workers starting; each needs \d .*, 0 of Ray's \d+ processors are free", said[-1])
+
+
+class Holder:
+    """Takes a place in Ray."""
+
+    def ready(self) -> None:
+        pass
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_workers_that_cannot_start_end_the_run_with_the_reason(prepared, tmp_path, monkeypatch):
+    (tmp_path / "odd_store.py").write_text(
+        "from translate.stores.file import FileStore\nclass Odd(FileStore):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    import odd_store
+
+    task = replace(prepared.task, source=odd_store.Odd(tmp_path / "in"))
+    executor = open_executor("ray", 1, IMAGES, prepared.engine)
+    with pytest.raises(TranslateError, match=r"3 workers in a row died .*: ModuleNotFoundError.*odd_store"):
+        list(executor.run(task, units_of(prepared), unheard, never, unheard))
+
+
+@pytest.mark.ray
 def test_ray_refuses_the_memory_of_one_process(prepared):
-    task = type(prepared.task)(**{**vars(prepared.task), "output": open_store("memory://far-away")})
+    task = replace(prepared.task, output=open_store("memory://far-away"))
     executor = open_executor("ray", 1, IMAGES, prepared.engine)
     with pytest.raises(UsageError, match="memory of this process"):
-        list(executor.run(task, units_of(prepared), lambda _: None, never))
+        list(executor.run(task, units_of(prepared), unheard, never, unheard))
 
 
 def test_a_key_that_the_store_cannot_hold_costs_one_item(prepared):
@@ -171,14 +243,14 @@ def test_a_key_that_the_store_cannot_hold_costs_one_item(prepared):
     outside = class_(item.key, item.etag, item.size_bytes, "../../outside.png", "png")
     units = list(manifest.cut([prepared.plan.items[2], outside]))
     executor = open_executor("local", None, 2, prepared.engine)
-    entries = [e for _, some in executor.run(prepared.task, units, lambda _: None, never) for e in some]
+    entries = [e for _, some in executor.run(prepared.task, units, unheard, never, unheard) for e in some]
     assert sorted(e.code for e in entries) == ["", "output.key_refused"]
 
 
 def test_unknown_executors_and_impossible_workers(prepared):
     with pytest.raises(UnknownNameError, match=r"unknown executor 'rai'; known: auto, local, ray"):
         open_executor("rai", None, 1, prepared.engine)
-    with pytest.raises(UsageError, match="one worker, not 3; use --executor ray"):
+    with pytest.raises(UsageError, match="one worker, not 3; several need Ray"):
         open_executor("local", 3, 1, prepared.engine)
     assert open_executor("auto", None, 199, prepared.engine).name == "local"
 

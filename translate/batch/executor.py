@@ -7,7 +7,6 @@ number of workers asked for (None: it decides).
 from __future__ import annotations
 
 import importlib.util
-from collections import deque
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -44,13 +43,19 @@ class Executor(Protocol):
         ...
 
     def run(
-        self, task: Task, units: Iterable[Unit], report: Callable[[Entry], None], stopped: Callable[[], bool]
+        self,
+        task: Task,
+        units: Iterable[Unit],
+        report: Callable[[Entry], None],
+        stopped: Callable[[], bool],
+        say: Callable[[str], None],
     ) -> Generator[Finished, None, None]:
         """Yield every unit with one entry for each of its items, in any order.
 
-        ``report`` hears of each entry at once, in the calling thread. After ``stopped``, or when a store
-        cannot be reached, the units in hand come out with the entries they have (maybe fewer than items);
-        then it returns, or raises the `StoreError`.
+        ``report`` hears of each entry at once, in the calling thread; ``say`` of workers that are awaited, again
+        and again while it is so, and an empty text when it is over. After ``stopped``, or when a store cannot
+        be reached, the units in hand come out with the entries they have (maybe fewer than items); then it
+        returns, or raises the `StoreError`.
         """
         ...
 
@@ -65,29 +70,37 @@ class LocalExecutor:
         self._engine = engine
 
     def run(
-        self, task: Task, units: Iterable[Unit], report: Callable[[Entry], None], stopped: Callable[[], bool]
+        self,
+        task: Task,
+        units: Iterable[Unit],
+        report: Callable[[Entry], None],
+        stopped: Callable[[], bool],
+        say: Callable[[str], None],  # noqa: ARG002 - there is nobody to wait for
     ) -> Generator[Finished, None, None]:
         """As the contract says; units finish in order."""
         import torch
 
-        in_hand: deque[Finished] = deque()
+        in_hand: dict[int, Finished] = {}
+        unit_of: dict[str, int] = {}
 
         def items() -> Iterator[Item]:
             for unit in units:
-                in_hand.append((unit, []))
+                in_hand[unit.number] = (unit, [])
+                unit_of.update((item.key, unit.number) for item in unit.items)
                 yield from unit.items
 
         try:
             for entry in Worker(task, self._engine, torch.get_num_threads()).process(items(), stopped):
                 report(entry)
-                unit, entries = in_hand[0]
+                number = unit_of.pop(entry.key)
+                unit, entries = in_hand[number]
                 entries.append(entry)
                 if len(entries) == len(unit.items):
-                    yield in_hand.popleft()
+                    yield in_hand.pop(number)
         except StoreError:
-            yield from begun(in_hand)
+            yield from begun(in_hand.values())
             raise
-        yield from begun(in_hand)
+        yield from begun(in_hand.values())
 
 
 def begun(in_hand: Iterable[Finished]) -> list[Finished]:
@@ -96,15 +109,16 @@ def begun(in_hand: Iterable[Finished]) -> list[Finished]:
 
 
 def open_executor(name: str, workers: int | None, images: int, engine: Engine) -> Executor:
-    """The executor of a name; ``auto`` is ``local`` below `AUTO_RAY_IMAGES` or where Ray is not installed.
+    """The executor of a name; ``auto`` is ``ray`` for `AUTO_RAY_IMAGES` or several workers, if it is installed.
 
     Raises `UsageError` if it is not installed, or for ``workers`` that it cannot have.
     """
     if name == "auto":
-        name = "ray" if images >= AUTO_RAY_IMAGES and importlib.util.find_spec("ray") else "local"
+        many = images >= AUTO_RAY_IMAGES or (workers or 1) > 1
+        name = "ray" if many and importlib.util.find_spec("ray") else "local"
     if name == "local":
         if workers not in (None, 1):
-            raise UsageError(f"the local executor has one worker, not {workers}; use --executor ray")
+            raise UsageError(f"the local executor has one worker, not {workers}; several need Ray: --executor ray")
         return LocalExecutor(engine)
     found = {point.name: point for point in entry_points(group=GROUP)}
     if name not in found:

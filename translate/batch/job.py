@@ -105,18 +105,21 @@ def run(
     record = _write_plan(prepared)
     totals, highlights = Totals(), Highlights()
 
+    def say(words: str) -> None:
+        failed = f"{totals.failed} failed" if totals.failed else ""
+        listener(Progress(totals.count, len(items), "images", "; ".join(filter(None, (failed, words)))))
+
     def report(entry: Entry) -> None:
         totals.add(entry)
         highlights.add(entry)
-        note = f"{totals.failed} failed" if totals.failed else ""
-        listener(Progress(totals.count, len(items), "images", note))
+        say("")
 
-    listener(Progress(0, len(items), "images"))
+    say("")
     start = time.perf_counter()
     recorded = 0
     try:
         units = manifest.read_units(job.output, record.run)
-        with contextlib.closing(chosen.run(prepared.task, units, report, stopped)) as finished:
+        with contextlib.closing(chosen.run(prepared.task, units, report, stopped, say)) as finished:
             for unit, entries in finished:
                 write_segment(job.output, record.run, unit, entries)
                 recorded += len(entries)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from translate.stores.contract import ObjectStore
 
 Outcome = Literal["ok", "failed", "skipped"]
+EXISTS = "output.exists"
+"""The one code of skipped items: an output came into being that must be kept."""
 _RANK = {"ok": 0, "skipped": 1, "failed": 2}
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from translate.batch import stages
-from translate.batch.ledger import Entry, unhappy
+from translate.batch.ledger import EXISTS, Entry, unhappy
 from translate.errors import AccessError, ItemError, ModelError
 
 if TYPE_CHECKING:
@@ -91,23 +91,25 @@ class Worker:
         self._large = threading.Lock()
 
     def process(self, items: Iterable[Item], stopped: Callable[[], bool]) -> Iterator[Entry]:
-        """An entry for each item, in order; after ``stopped`` only for those that were begun.
+        """An entry for each item, in order; after ``stopped`` only for those that the network had begun with.
 
         Raises `StoreError` if a store cannot be reached; nothing is recorded of items that were not tried.
         """
         source = iter(items)
-        begun: deque[Future[Entry]] = deque()
+        begun: deque[Future[Entry | None]] = deque()
         refused = 0
         with ThreadPoolExecutor(self._threads, "image") as threads:
             try:
                 while True:
                     while not stopped() and len(begun) < 2 * self._threads and (item := next(source, None)) is not None:
-                        begun.append(threads.submit(self.do, item))
+                        begun.append(threads.submit(self.do, item, stopped))
                     if stopped():
                         begun = deque(future for future in begun if not future.cancel())
                     if not begun:
                         return
                     entry = begun.popleft().result()
+                    if entry is None:
+                        continue
                     refused = refused + 1 if entry.code == "store.access" else 0
                     if refused >= ACCESS_ERRORS_IN_A_ROW:
                         raise AccessError(f"the store refused {refused} images in a row; the last: {entry.message}")
@@ -116,8 +118,11 @@ class Worker:
                 for future in begun:
                     future.cancel()
 
-    def do(self, item: Item) -> Entry:
-        """One image through all stages; whatever is the image's own fault is its outcome."""
+    def do(self, item: Item, stopped: Callable[[], bool]) -> Entry | None:
+        """One image through all stages; whatever is the image's own fault is its outcome.
+
+        None if the work was ``stopped`` before its turn at the network came.
+        """
         ms: dict[str, float] = {}
         task = self._task
         try:
@@ -125,8 +130,11 @@ class Worker:
                 data = stages.get(task.source, item)
             with _timed(ms, "decode"):
                 picture = stages.decode(data)
-            with self._turn(picture), _timed(ms, "translate"):
-                picture = stages.translate(picture, self._engine, task.work)
+            with self._turn(picture):
+                if stopped():
+                    return None
+                with _timed(ms, "translate"):
+                    picture = stages.translate(picture, self._engine, task.work)
             with _timed(ms, "encode"):
                 data = stages.encode(picture, item.format, task.work.quality)
             with _timed(ms, "put"):
@@ -136,7 +144,7 @@ class Worker:
         except AccessError as error:
             return unhappy(item, "failed", "store.access", str(error))
         if info is None:
-            return unhappy(item, "skipped", "output.exists", f"{item.output_key!r} came into being meanwhile")
+            return unhappy(item, "skipped", EXISTS, f"{item.output_key!r} came into being meanwhile")
         height, width = picture.pixels.shape[:2]
         return Entry(
             key=item.key,
