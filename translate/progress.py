@@ -36,3 +36,8 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def rate(per_second: float) -> str:
+    """A rate with three digits that matter, also where the work is slow: ``0.042``, ``1.38``, ``25``."""
+    return f"{per_second:.0f}" if per_second >= 100 else f"{per_second:#.3g}".rstrip(".")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from translate.batch import stages
 from translate.batch.history import read_summaries
 from translate.errors import ItemError
+from translate.progress import rate
 
 if TYPE_CHECKING:
     from translate.batch.job import Prepared
@@ -35,7 +36,7 @@ def estimate(prepared: Prepared) -> Estimate:
         if summary.work_digest == prepared.task.work.digest and summary.ok:
             return Estimate(
                 images / summary.images_per_second,
-                f"{summary.images_per_second:.2g} images/s in run {summary.run}",
+                f"{rate(summary.images_per_second)} images/s in run {summary.run}",
             )
     for item in prepared.plan.items[:TRIES]:
         start = time.perf_counter()

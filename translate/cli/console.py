@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from translate.progress import duration
+from translate.progress import duration, rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -74,12 +74,17 @@ def progress(title: str, *, as_json: bool = False) -> Iterator[Listener]:
 
 
 class Pace:
-    """How fast the work goes, from its reports: only what was done since the first one counts."""
+    """How fast the work goes, from its reports: time counts from the last one before anything was done, so that
+    workers that take a minute to start do not make the time left look long."""
 
     def __init__(self, first: Progress, now_s: float) -> None:
         self.unit = first.unit
         self._done = first.done
         self._start_s = now_s
+
+    def begins_anew(self, state: Progress) -> bool:
+        """Whether a report calls for another pace: other units, or nothing done yet."""
+        return state.unit != self.unit or state.done == self._done
 
     def per_second(self, state: Progress, now_s: float) -> float | None:
         """Units a second, None as long as nothing can be said."""
@@ -110,7 +115,7 @@ class _Lines:
         """Take a report."""
         with self._lock:
             now_s = time.monotonic()
-            if self._pace is None or self._pace.unit != state.unit:
+            if self._pace is None or self._pace.begins_anew(state):
                 self._pace = Pace(state, now_s)
             self._latest = state
             if now_s - self._written_s >= self._every_s:
@@ -133,7 +138,7 @@ class _Lines:
 def _plain_line(title: str, state: Progress, per_second: float | None, seconds_left: float | None) -> str:
     parts = [f"{title}: {_amount(state)}"]
     if per_second is not None:
-        parts.append(f"{per_second:.1f} {state.unit}/s")
+        parts.append(f"{rate(per_second)} {state.unit}/s")
     if seconds_left:
         parts.append(f"{duration(seconds_left)} left")
     if state.note:
@@ -171,10 +176,11 @@ def _bar(title: str) -> Iterator[Listener]:
 
         def report(state: Progress) -> None:
             now_s = time.monotonic()
-            if not paces or paces[-1].unit != state.unit:
+            if not paces or paces[-1].begins_anew(state):
                 paces.append(Pace(state, now_s))
-            rate, left_s = paces[-1].per_second(state, now_s), paces[-1].seconds_left(state, now_s)
-            pace = "" if rate is None else f"{rate:.1f}/s" + (f", {duration(left_s)} left" if left_s else "")
+            per_second, left_s = paces[-1].per_second(state, now_s), paces[-1].seconds_left(state, now_s)
+            pace = "" if per_second is None else f"{rate(per_second)}/s"
+            pace += f", {duration(left_s)} left" if left_s else ""
             bars.update(task, completed=state.done, total=state.total, amount=_amount(state), pace=pace,
                         note=state.note)
 

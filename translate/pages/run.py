@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from translate.progress import duration
+from translate.progress import duration, rate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ def render_run_page(page: RunPage) -> bytes:
         codes=sorted(page.codes.items(), key=lambda item: (-item[1], item[0])),
         shown=page.failures[:SHOWN_FAILURES],
         shares=_shares(page),
-        rate=page.ok / page.seconds if page.seconds > 0 else 0.0,
+        rate=rate(page.ok / page.seconds) if page.ok and page.seconds > 0 else "0",
     )
     return html.encode()
 

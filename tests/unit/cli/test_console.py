@@ -26,6 +26,19 @@ def test_pace_says_nothing_without_work_or_total():
     assert pace.seconds_left(Progress(110, None, "images"), now_s=20.0) is None
 
 
+def test_time_before_the_first_image_is_not_held_against_the_pace(capsys, monkeypatch):
+    seconds = iter([0.0, 0.0, 30.0, 60.0, 70.0])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(seconds))
+    with console.progress("translating") as listener:
+        listener(Progress(0, 100, "images", "2 of 2 workers starting"))
+        listener(Progress(0, 100, "images", "2 of 2 workers starting"))
+        listener(Progress(0, 100, "images"))
+        listener(Progress(20, 100, "images"))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "translating: 0 of 100 images, 2 of 2 workers starting"
+    assert lines[-1] == "translating: 20 of 100 images, 2.00 images/s, 40 s left"
+
+
 def test_plain_progress_is_on_stderr_and_ends_with_the_last_state(capsys, monkeypatch):
     monkeypatch.setattr(console, "PLAIN_EVERY_S", 0.0)
     with console.progress("translating") as listener:
