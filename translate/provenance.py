@@ -11,7 +11,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 import translate
 from translate.config import Frozen, digest
@@ -91,7 +91,7 @@ class PlanRecord(Record):
     """``plan.json``: what a run is going to do. It marks the plan as complete: the units are written before
     it."""
 
-    schema_version: int = SCHEMA
+    schema_version: int = Field(default=SCHEMA, le=SCHEMA)
     run: str
     started: str
     """UTC, ISO 8601."""
@@ -110,7 +110,7 @@ class PlanRecord(Record):
 class RunSummary(Record):
     """``summary.json``: totals of a finished run, written last: who finds it finds all the rest."""
 
-    schema_version: int = SCHEMA
+    schema_version: int = Field(default=SCHEMA, le=SCHEMA)
     run: str
     started: str
     finished: str

@@ -6,15 +6,20 @@ Every recorded outcome counts, also of a run that did not end. Held in memory, a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from translate.batch import layout
 from translate.batch.ledger import from_lines, merge
+from translate.errors import UsageError
 from translate.provenance import PlanRecord, RunSummary, Work
 
 if TYPE_CHECKING:
-    from translate.batch.ledger import Outcome
+    from collections.abc import Callable
+
+    from translate.batch.ledger import Entry, Outcome
     from translate.stores.contract import ObjectStore
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,10 @@ def read_history(store: ObjectStore) -> History:
         if name.startswith("ledger/"):  # sorts before plan.json
             segments.append(info.key)
         elif info.key == layout.plan_key(run):
-            record = PlanRecord.model_validate_json(store.get(info.key).data)
+            record = _read(store, info.key, PlanRecord.model_validate_json)
             history.works[record.work_digest] = record.work
             mine = [key for key in segments if key.startswith(layout.run_prefix(run))]
-            for entry in merge(from_lines(store.get(key).data) for key in mine).values():
+            for entry in merge(_read(store, key, _entries) for key in mine).values():
                 if entry.outcome != "skipped":
                     history.items[entry.key] = Past(
                         entry.source_etag, entry.output_key, entry.outcome, entry.code, record.work_digest
@@ -65,4 +70,21 @@ def read_history(store: ObjectStore) -> History:
 def read_summaries(store: ObjectStore) -> list[RunSummary]:
     """The totals of every finished run, oldest first."""
     keys = [info.key for info in store.list(layout.RUNS) if info.key.endswith("/summary.json")]
-    return [RunSummary.model_validate_json(store.get(key).data) for key in keys]
+    return [_read(store, key, RunSummary.model_validate_json) for key in keys]
+
+
+def _entries(data: bytes) -> list[Entry]:
+    return list(from_lines(data))
+
+
+def _read(store: ObjectStore, key: str, parse: Callable[[bytes], T]) -> T:
+    """One record; `UsageError` if it was damaged, or written by a version that means something else by it."""
+    try:
+        return parse(store.get(key).data)
+    except (ValueError, TypeError) as error:
+        run = key[len(layout.RUNS) :].partition("/")[0]
+        raise UsageError(
+            f"{key!r} in {store.url} cannot be read: it was damaged, or written by a newer version "
+            f"({str(error).splitlines()[0]}). Update, choose another --output, or remove {layout.run_prefix(run)} "
+            "(then what that run did is done again)"
+        ) from error

@@ -1,11 +1,12 @@
 """What is there to do: the listing of the input against what earlier runs did, item by item.
 
-No request per object: one listing of each side and the ledgers. The plan is held in memory.
+No request per object (but for ``--keys``): one listing of each side and the ledgers. The plan is held in memory.
 """
 
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 Overwrite = Literal["changed", "stale", "never", "always"]
 Verdict = Literal["to_do", "up_to_date", "failed_before", "kept", "other_work"]
 
+HEADS_AT_ONCE = 16
+"""Requests at a time for keys that were asked for one by one."""
 _EXAMPLES = 3
 """How many culprits an error names."""
 
@@ -142,7 +145,7 @@ def make_plan(
             if verdict == "to_do":
                 items.append(item)
                 counts["bytes"] += item.size_bytes
-    _refuse_collisions(collisions)
+    _refuse_collisions(collisions, work)
     _refuse_other_work(others, history, work)
     return Plan(items, Considered(**counts))
 
@@ -174,18 +177,24 @@ def _listed(source: ObjectStore, selection: Selection) -> Iterator[ObjectInfo]:
     if selection.keys is None:
         yield from source.list()
         return
-    for key in sorted(set(selection.keys), key=lambda key: key.encode("utf-8", "surrogatepass")):
+    keys = sorted(set(selection.keys), key=lambda key: key.encode("utf-8", "surrogatepass"))
+
+    def head(key: str) -> ObjectInfo:
         try:
-            yield source.head(key)
+            return source.head(key)
         except NotFoundError:
-            yield ObjectInfo(key, 0, "")  # ends as input.gone, like one that vanished meanwhile
+            return ObjectInfo(key, 0, "")  # ends as input.gone, like one that vanished meanwhile
+
+    with ThreadPoolExecutor(HEADS_AT_ONCE, "head") as threads:
+        yield from threads.map(head, keys)
 
 
-def _refuse_collisions(collisions: list[str]) -> None:
+def _refuse_collisions(collisions: list[str], work: Work) -> None:
     if collisions:
+        keep = "" if work.format == "keep" else ", or use --format keep"
         raise UsageError(
-            f"several sources map to one output: {_some(collisions)}. Rename one of each, leave one out "
-            "with --exclude, or use --format keep"
+            f"several sources map to one output: {_some(collisions)}. Rename one of each, or leave one out "
+            f"with --exclude{keep}"
         )
 
 

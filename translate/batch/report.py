@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from translate.batch.ledger import EXISTS
 from translate.errors import ItemError, StoreError
 from translate.images import codec
 from translate.images.picture import Picture
@@ -72,7 +73,7 @@ def write_page(summary: RunSummary, highlights: Highlights, source: ObjectStore,
             skipped=summary.skipped,
             not_images=summary.considered.not_image,
             failures=highlights.failures,
-            codes=summary.codes,
+            codes={code: count for code, count in summary.codes.items() if code != EXISTS},
             samples=[one for one in found if one is not None],
         )
     )

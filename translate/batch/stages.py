@@ -44,7 +44,7 @@ def get(store: ObjectStore, item: Item) -> bytes:
     try:
         return store.get(item.key, if_match=item.etag or None).data
     except NotFoundError as error:
-        raise ItemError("input.gone", f"{item.key!r} is not there (any more)") from error
+        raise ItemError("input.gone", str(error)) from error
     except PreconditionError as error:
         raise ItemError(
             "input.changed", f"{item.key!r} was replaced after it was planned; the next run takes it"
@@ -113,6 +113,8 @@ def put(store: ObjectStore, item: Item, data: bytes, *, replace_existing: bool) 
     try:
         return store.put(item.output_key, data, mode=mode, content_type=CONTENT_TYPES[item.format])
     except PreconditionError:
+        if replace_existing:
+            raise
         return None
 
 

@@ -121,8 +121,12 @@ def test_keys_are_lines_or_json_strings():
 
 
 def test_two_sources_of_one_output_are_refused_by_name():
-    with pytest.raises(UsageError, match=r"'d/a.gif' and 'd/a.png' -> 'd/a.png'"):
-        make_plan(filled("collide", "d/a.gif", "d/a.png"), set(), History(), WORK, "changed", Selection())
+    store = filled("collide", "d/a.gif", "d/a.png")
+    with pytest.raises(UsageError, match=r"'d/a.gif' and 'd/a.png' -> 'd/a.png'.* with --exclude$"):
+        make_plan(store, set(), History(), WORK, "changed", Selection())
+    png = WORK.model_copy(update={"format": "png"})
+    with pytest.raises(UsageError, match="or use --format keep$"):
+        make_plan(store, set(), History(), png, "changed", Selection())
 
 
 def test_other_work_is_refused_with_the_difference():

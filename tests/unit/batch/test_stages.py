@@ -12,7 +12,7 @@ from translate.batch import stages
 from translate.batch.manifest import Item
 from translate.config import Domains
 from translate.engines.torch import Engine
-from translate.errors import ItemError
+from translate.errors import ItemError, PreconditionError
 from translate.images.codec import decode
 from translate.images.picture import Picture
 from translate.images.resize import resize
@@ -20,6 +20,7 @@ from translate.models.contract import build, parse_config
 from translate.models.translator import ModelFacts, Translator
 from translate.provenance import Work
 from translate.stores import open_store
+from translate.stores.file import FileStore
 
 WORK = Work(
     model="t", model_digest="", size="native", format="keep", quality=92, pixels="exact", engine="torch-float32"
@@ -135,3 +136,13 @@ def test_an_output_that_came_meanwhile_is_kept_if_it_must_be():
     assert store.get("a.png").data == b"1"
     assert stages.put(store, item, b"2", replace_existing=True) is not None
     assert store.get("a.png").data == b"2"
+
+
+def test_a_refused_replacement_is_not_taken_for_an_output_that_must_be_kept(tmp_path):
+    class Conflicting(FileStore):
+        def put(self, key, *_, **__):
+            raise PreconditionError(f"{key} is written by somebody else right now")
+
+    item = Item("a.png", "e", 1, "a.png", "png")
+    with pytest.raises(PreconditionError):
+        stages.put(Conflicting(tmp_path), item, b"1", replace_existing=True)
