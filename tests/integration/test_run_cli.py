@@ -123,7 +123,7 @@ def test_mistakes_exit_2_with_a_sentence(translate_run, tmp_path, flags, words):
 
 def test_keys_and_globs_choose(translate_run, tmp_path):
     keys = fill(open_store(str(tmp_path / "in")), 9)
-    (tmp_path / "keys.txt").write_text(f"{keys[0]}\n{keys[4]}\n")
+    (tmp_path / "keys.txt").write_text(f"{keys[0]}\r\n{keys[4]}\n", encoding="utf-8-sig")  # as Windows has it
     assert (
         translate_run("--input", tmp_path / "in", "--output", tmp_path / "a", "--keys", tmp_path / "keys.txt")[0] == 0
     )
@@ -262,7 +262,7 @@ def test_a_signal_stops_gently_and_the_same_command_goes_on(registry, tmp_path, 
     assert 0 < done < 120
     again = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
     assert again.returncode == 0, again.stderr
-    assert f"{120 - done} images in" in again.stdout
+    assert f"{120 - done} of {120 - done} images translated in" in again.stdout
     assert len(contents(open_store(str(tmp_path / "out")))) == 120
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from translate.cli import console
 from translate.pages.run import readable
-from translate.progress import duration
+from translate.progress import duration, rate
 
 if TYPE_CHECKING:
     from translate.batch.job import Ended, Prepared
@@ -64,6 +64,8 @@ def show_stopped(ended: Ended, *, as_json: bool) -> None:
 
 def show_summary(ended: Ended, *, as_json: bool) -> None:
     """The totals of a finished run."""
+    from translate.batch.ledger import EXISTS
+
     summary = ended.summary
     assert summary is not None
     if as_json:
@@ -77,15 +79,15 @@ def show_summary(ended: Ended, *, as_json: bool) -> None:
         return
     rows: list[tuple[str, int]] = [("ok", summary.ok)]
     rows += [
-        (f"{'skipped' if code == 'output.exists' else 'failed'}: {code}", count)
+        (f"{'skipped' if code == EXISTS else 'failed'}: {code}", count)
         for code, count in summary.codes.items()
     ]
     console.table(["OUTCOME", "IMAGES"], rows)
     if passed := _passed_over(summary.considered):
         console.result(f"not in this run: {', '.join(passed)}")
     console.result(
-        f"{summary.planned} images in {_time(summary.seconds)}, "
-        f"{summary.images_per_second:.2f} images/s, {_executor(summary)}, {summary.work.engine}"
+        f"{summary.ok} of {summary.planned} images translated in {_time(summary.seconds)}, "
+        f"{rate(summary.images_per_second)} images/s, {_executor(summary)}, {summary.work.engine}"
     )
     console.result(f"pictures: {readable(summary.output_url)}")
     console.result(f"report:   {readable(summary.report_url)}")

@@ -69,12 +69,16 @@ def run(
     pipeline: Annotated[str | None, typer.Option(help="A shipped pipeline's name, or a YAML file.")] = None,
     source: Annotated[str | None, typer.Option("--input", help="Folder or URL; default: shipped samples.")] = None,
     output: Annotated[str | None, typer.Option(help=f"Folder or URL; default: {SHIPPED_OUTPUT}.")] = None,
-    model: Annotated[str | None, typer.Option(help="NAME@VERSION, a folder, or a .pth file.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="NAME@VERSION, a folder, or a .pth file; default: the pipeline's.")
+    ] = None,
     registry: Annotated[
         str | None, typer.Option(help="Where models are; default TRANSLATE_REGISTRY, ./models.")
     ] = None,
-    executor: Annotated[ExecutorName, typer.Option(help="Who does the work.")] = ExecutorName.auto,
-    workers: Annotated[int | None, typer.Option(min=1, help="Models at work at once (ray).")] = None,
+    executor: Annotated[
+        ExecutorName, typer.Option(help="auto: ray for several workers or many images, if installed; else local.")
+    ] = ExecutorName.auto,
+    workers: Annotated[int | None, typer.Option(min=1, help="Models at work at once; more than one needs Ray.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many images in this run.")] = None,
     overwrite: Annotated[
         Overwrite,
@@ -89,24 +93,32 @@ def run(
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
     size: Annotated[
         str | None,
-        typer.Option(metavar="native|N", help="Working size: short side in pixels; larger images come back enlarged."),
+        typer.Option(
+            metavar="native|N",
+            help="Working size: the image's own, or its short side in pixels; outputs have the input's size.",
+        ),
     ] = None,
-    image_format: Annotated[Format | None, typer.Option("--format", help="Of the outputs.")] = None,
-    quality: Annotated[int | None, typer.Option(min=1, max=100, help="Of JPEG and WebP.")] = None,
+    image_format: Annotated[
+        Format | None, typer.Option("--format", help="Of the outputs; keep: as the input is named.")
+    ] = None,
+    quality: Annotated[int | None, typer.Option(min=1, max=100, help="Of JPEG and WebP; default 92.")] = None,
     pixels: Annotated[
         Pixels | None,
         typer.Option(help="compat: as the pytorch-CycleGAN-and-pix2pix test script, 256 x 256."),
     ] = None,
     fail_share: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Exit 3 if a larger share of the images failed.")
+        float | None, typer.Option(min=0, max=1, help="Exit 3 if a larger share of the images failed; default 0.05.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON lines: the result on stdout, progress and errors on stderr.")
+    ] = False,
 ) -> None:
     """Translate every image under --input into --output.
 
-    Run it again and it translates what is new or has changed. Exit codes: 0 done, 2 usage, 3 too many images
-    failed, 4 storage, 130 and 143 stopped.
+    Run it again and it translates what is new or has changed.
+
+    Exit codes: 0 done, 2 usage, 3 too many images failed, 4 storage, 130 and 143 stopped.
     """
     from translate.batch.job import prepare
     from translate.cli import _run_results as results
@@ -196,7 +208,7 @@ def _job(
         overwrite=overwrite,
         registry_url=registry_url,
         device=device,
-        same_place=endpoints[0] == endpoints[1],
+        same_place=endpoints[0] == endpoints[1] or "://" not in (source or "") + (output or ""),
     )
 
 
@@ -215,7 +227,7 @@ def _read(path: str) -> str:
     from translate.errors import UsageError
 
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the keys in {path!r}: {error}") from error
 
@@ -226,7 +238,7 @@ def _run(prepared: Prepared, executor: str, workers: int | None, *, as_json: boo
     from translate.errors import EXIT_ITEMS_FAILED, EXIT_OK
 
     title = prepared.job.pipeline or prepared.task.work.model
-    with _signals() as caught, console.progress(title, as_json=as_json) as listener:
+    with _signals(as_json=as_json) as caught, console.progress(title, as_json=as_json) as listener:
         ended = run_job(prepared, executor, workers, listener, lambda: bool(caught))
     if ended.summary is None:
         results.show_stopped(ended, as_json=as_json)
@@ -236,7 +248,7 @@ def _run(prepared: Prepared, executor: str, workers: int | None, *, as_json: boo
 
 
 @contextmanager
-def _signals() -> Iterator[list[int]]:
+def _signals(*, as_json: bool) -> Iterator[list[int]]:
     """Signals caught until the block ends: the first SIGINT or SIGTERM is noted, the next acts as it did
     before."""
     caught: list[int] = []
@@ -246,7 +258,8 @@ def _signals() -> Iterator[list[int]]:
         caught.append(number)
         for known, handler in before.items():
             signal.signal(known, handler)
-        console.remark("stopping: what is in hand is finished and recorded; once more stops at once")
+        if not as_json:
+            console.remark("stopping: what is in hand is finished and recorded; once more stops at once")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         before[number] = signal.signal(number, note)
