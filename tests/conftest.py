@@ -11,15 +11,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[S3Server]:
-    """A real S3 server, one per session: ``endpoint_url``, ``make_bucket()``, ``client()``.
-
-    Credentials are in the environment for the rest of the session. Mark tests that use it ``s3``.
-    """
-    with S3Server() as server, pytest.MonkeyPatch.context() as patch:
+@pytest.fixture(scope="session", autouse=True)
+def credentials() -> Iterator[None]:
+    """Have the S3 server's credentials in the environment, before anything starts Ray: its workers inherit them."""
+    with pytest.MonkeyPatch.context() as patch:
         for name in UNWANTED:
             patch.delenv(name, raising=False)
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 server, one per session: ``endpoint_url``, ``make_bucket()``, ``client()``.
+
+    Mark tests that use it ``s3``.
+    """
+    with S3Server() as server:
         yield server
