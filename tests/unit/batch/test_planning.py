@@ -125,7 +125,7 @@ def test_two_sources_of_one_output_are_refused_by_name():
     with pytest.raises(UsageError, match=r"'d/a.gif' and 'd/a.png' -> 'd/a.png'.* with --exclude$"):
         make_plan(store, set(), History(), WORK, "changed", Selection())
     png = WORK.model_copy(update={"format": "png"})
-    with pytest.raises(UsageError, match="or use --format keep$"):
+    with pytest.raises(UsageError, match=r"or use --format keep$"):
         make_plan(store, set(), History(), png, "changed", Selection())
 
 
