@@ -19,7 +19,7 @@ from jobs import contents, fill, picture, publish_tiny
 from PIL import Image
 
 from translate.cli.app import main
-from translate.errors import EXIT_ITEMS_FAILED, EXIT_OK, EXIT_USAGE
+from translate.errors import EXIT_INTERNAL, EXIT_ITEMS_FAILED, EXIT_OK, EXIT_USAGE
 from translate.images.codec import decode
 from translate.stores import open_store
 
@@ -253,6 +253,20 @@ def test_a_signal_stops_gently_and_the_same_command_goes_on(translate_run, regis
     assert code == EXIT_OK
     assert f"{120 - before} of {120 - before} images translated in" in out
     assert len(contents(open_store(str(tmp_path / "out")))) == 120
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_workers_killed_for_lack_of_memory_end_the_run_with_a_sentence(registry, tmp_path):
+    fill(open_store(str(tmp_path / "in")), 2)
+    program = [sys.executable, "-c", "from translate.cli.app import main; main()"]
+    flags = ["--input", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--executor", "ray"]
+    full = {**_environment(), "RAY_memory_usage_threshold": "0.01"}  # Ray's monitor finds the machine full
+    command = [*program, "run", "--model", "tiny", "--registry", registry, *flags]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=full, timeout=200)
+    assert ended.returncode == EXIT_INTERNAL, ended.stderr
+    assert "3 workers in a row died before they had a model: 1 worker(s) were killed" in ended.stderr
+    assert "fault of the program" not in ended.stderr
 
 
 def _environment() -> dict[str, str]:
