@@ -70,16 +70,20 @@ class ResidualBlock(nn.Module):
 
 
 class ResnetReference(nn.Module):
-    def __init__(self, *, channels=(3, 3), width=64, blocks=9, norm="instance", dropout=False, antialiased=False):
+    """Also pix2pixHD's global generator, with four downs."""
+
+    def __init__(
+        self, *, channels=(3, 3), width=64, downs=2, blocks=9, norm="instance", dropout=False, antialiased=False
+    ):
         super().__init__()
         bias = needs_bias(norm)
         row = [nn.ReflectionPad2d(3), nn.Conv2d(channels[0], width, 7, bias=bias), norm_layer(norm, width), nn.ReLU()]
-        for wide in (width, 2 * width):
+        for wide in [width * 2**level for level in range(downs)]:
             row += [nn.Conv2d(wide, 2 * wide, 3, stride=1 if antialiased else 2, padding=1, bias=bias),
                     norm_layer(norm, 2 * wide), nn.ReLU()]
             row += [Shrink(2 * wide)] if antialiased else []
-        row += [ResidualBlock(4 * width, norm, dropout=dropout) for _ in range(blocks)]
-        for wide in (4 * width, 2 * width):
+        row += [ResidualBlock(width * 2**downs, norm, dropout=dropout) for _ in range(blocks)]
+        for wide in [width * 2**level for level in range(downs, 0, -1)]:
             if antialiased:
                 row += [Enlarge(wide), nn.Conv2d(wide, wide // 2, 3, padding=1, bias=bias)]
             else:

@@ -16,6 +16,9 @@ GENERATORS = {
         {"width": 4, "blocks": 1, "sampling": "antialiased", "affine": True},
         {"width": 4, "blocks": 1, "sampling": "antialiased", "norm": "none", "residual_output": True},
         {"width": 4, "blocks": 0},
+        {"width": 2, "blocks": 2, "downs": 3},
+        {"width": 2, "blocks": 1, "downs": 3, "sampling": "antialiased"},
+        {"width": 2, "blocks": 1, "downs": 4},
     ],
     "unet": [
         {"width": 4, "levels": 3},
@@ -30,6 +33,11 @@ DISCRIMINATORS = {
         {"width": 4, "layers": 2, "norm": "batch", "in_channels": 6},
         {"width": 4, "layers": 1, "norm": "none", "spectral": True},
         {"width": 4, "sampling": "antialiased", "in_channels": 1},
+    ],
+    "multiscale": [
+        {"width": 4},
+        {"width": 4, "scales": 2, "layers": 2, "norm": "batch", "in_channels": 6},
+        {"width": 4, "scales": 1, "layers": 1, "norm": "none", "spectral": True, "padding": 1},
     ],
 }
 EXAMPLES = [
@@ -148,6 +156,46 @@ def test_an_output_pixel_looks_as_far_as_is_said(role, name, options):
     assert multiple > 8 or max(reaches) == radius, "all offsets were tried, and none looks that far"
 
 
+@pytest.mark.parametrize(("role", "name", "options"), [e for e in EXAMPLES if e[0] == "discriminator"], ids=str)
+def test_features_of_discriminators(role, name, options):
+    """A list for each score map, fine to coarse, of the same pass: nothing in them is changed afterwards."""
+    network, config = made(role, name, options)
+    network.eval()
+    x = some_input(config, 64, 48, count=2)
+    with torch.no_grad():
+        scores, features = network.scores_and_features(x)
+        for ours, theirs in zip(scores, network(x), strict=True):
+            assert torch.equal(ours, theirs)
+    assert len(features) == len(scores) == getattr(config, "scales", 1)
+    for scale, (score, layers) in enumerate(zip(scores, features, strict=True)):
+        assert len(layers) == config.layers + 1
+        assert [layer.shape[1] for layer in layers] == [4 * min(2**i, 8) for i in range(config.layers + 1)]
+        assert all(len(layer) == 2 and layer.min() < 0 < layer.max() for layer in layers)
+        assert score.shape[:2] == (2, 1)
+        assert scale == 0 or score.shape[2] < scores[scale - 1].shape[2]
+
+
+@pytest.mark.parametrize("options", GENERATORS["resnet"], ids=str)
+def test_features_of_the_resnet(options):
+    """Their channels are as announced, and every parameter before the last of them has its part."""
+    network, config = made("generator", "resnet", options)
+    x = some_input(config, 2 * config.minimum_px, config.minimum_px, count=2)
+    features = network.encode(x)
+    assert [feature.shape[1] for feature in features] == network.feature_channels
+    assert len(features) == 1 + config.downs + (config.blocks > 0) + (config.blocks > 1)
+    assert torch.equal(features[0], x)
+    assert features[-1].shape[2:] == (x.shape[2] // config.multiple, x.shape[3] // config.multiple)
+
+
+def test_features_of_the_reference_resnet():
+    """CUT's layers 0, 4, 8, 12 and 16: three, 128 and three times 256 channels."""
+    with torch.device("meta"):
+        network, _ = made("generator", "resnet", {"sampling": "antialiased"})
+        assert network.feature_channels == [3, 128, 256, 256, 256]
+        shapes = [tuple(feature.shape[1:]) for feature in network.encode(torch.empty(1, 3, 64, 64))]
+    assert shapes == [(3, 64, 64), (128, 64, 64), (256, 32, 32), (256, 16, 16), (256, 16, 16)]
+
+
 @pytest.mark.parametrize(("role", "name", "count", "options"), [
     ("generator", "resnet", 11_378_179, {}),
     ("generator", "resnet", 7_837_699, {"blocks": 6}),
@@ -155,7 +203,9 @@ def test_an_output_pixel_looks_as_far_as_is_said(role, name, options):
     ("generator", "unet", 54_413_955, {}),
     ("generator", "unet", 54_409_603, {"norm": "instance"}),
     ("generator", "unet", 41_828_995, {"levels": 7}),
+    ("generator", "resnet", 182_443_267, {"downs": 4}),
     ("discriminator", "patchgan", 2_764_737, {}),
+    ("discriminator", "multiscale", 3 * 2_764_737, {}),
     ("discriminator", "patchgan", 2_768_705, {"in_channels": 6, "norm": "batch"}),
 ])
 def test_parameter_counts_of_the_reference(role, name, count, options):

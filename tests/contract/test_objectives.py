@@ -8,7 +8,7 @@ from translate.models.contract import build, parse_config
 from translate.objectives.contract import build_objective, objectives
 
 
-def networks_of(objective):
+def networks_of(objective, **discriminator):
     torch.manual_seed(0)
     made = {}
     for name, role in objective.roles(3, 3).items():
@@ -16,30 +16,52 @@ def networks_of(objective):
         values |= (
             {"architecture": "resnet", "out_channels": role.out_channels, "blocks": 1}
             if role.kind == "generator"
-            else {"architecture": "patchgan", "layers": 1}
+            else {"architecture": "patchgan", "layers": 1, **discriminator}
         )
         made[name] = build(role.kind, *parse_config(role.kind, values, name))
-    return made
+    return made | objective.heads(made)
 
 
-@pytest.fixture(params=objectives())
-def game(request):
-    return build_objective({"name": request.param}, "test")
+PIX2PIX_HD = {"name": "pix2pix", "adversarial": "least_squares", "l1_weight": 0.0, "feature_matching_weight": 10.0,
+              "perceptual_weight": 10.0}
+ALL_CHANGES = ["colour", "translation", "cutout"]
+GAMES = [
+    *({"name": name} for name in objectives()),
+    *({"name": name, "adversarial": kind} for name in objectives() for kind in ("hinge", "wgan_gp")),
+    *({"name": name, "r1_weight": 10.0, "augment": ALL_CHANGES} for name in objectives()),
+    {"name": "cyclegan", "identity_until": 0.5, "perceptual_weight": 1.0, "cycle_weight": 0.0},
+    {"name": "cut", "nce_weight": 10.0, "nce_identity_weight": 0.0, "flip_equivariance": True},
+    PIX2PIX_HD,
+]
+"""Every game as it is by default, and with the options that bring other terms."""
+
+
+@pytest.fixture(params=GAMES, ids=lambda options: "-".join(str(value) for value in options.values()))
+def options(request):
+    return request.param
+
+
+@pytest.fixture
+def game(options):
+    return build_objective(options, "test")
 
 
 @pytest.fixture
 def batch():
     generator = torch.Generator().manual_seed(1)
-    return {side: torch.rand(2, 3, 32, 32, generator=generator) * 2 - 1 for side in ("a", "b")}
+    sides = {side: torch.rand(2, 3, 32, 32, generator=generator) * 2 - 1 for side in ("a", "b")}
+    return sides | {"way": torch.tensor(0.25)}
 
 
 def players(game, networks):
-    kinds = {name: role.kind for name, role in game.roles(3, 3).items()}
-    return [{n: net for n, net in networks.items() if kinds[n] == kind} for kind in ("generator", "discriminator")]
+    """Generators with the game's heads, and discriminators."""
+    judges = {name for name, role in game.roles(3, 3).items() if role.kind == "discriminator"}
+    return ({name: network for name, network in networks.items() if name not in judges},
+            {name: network for name, network in networks.items() if name in judges})
 
 
 def test_there_are_games():
-    assert {"cyclegan", "pix2pix"} <= set(objectives())
+    assert {"cut", "cyclegan", "pix2pix"} <= set(objectives())
 
 
 def test_directions_are_roles(game):
@@ -85,8 +107,22 @@ def test_gradients_reach_the_player_and_nobody_else(game, batch):
     assert all(p.grad is None for network in discriminators.values() for p in network.parameters())
 
 
-def test_an_unknown_option_is_an_error(game):
-    name = type(game).__module__.rpartition(".")[2]
+def test_discriminators_of_several_scales_fit(game, batch):
+    networks = networks_of(game, architecture="multiscale", scales=2)
+    images = game.translate(networks, batch)
+    terms = game.generator_loss(networks, batch, images)
+    terms |= game.discriminator_loss(networks, batch, {name: image.detach() for name, image in images.items()})
+    assert all(torch.isfinite(term).all() for term in terms.values())
+
+
+def test_heads_are_none_of_the_roles(game):
+    networks = networks_of(game)
+    roles = game.roles(3, 3)
+    assert set(networks) == set(roles) | set(game.heads({name: networks[name] for name in roles}))
+
+
+@pytest.mark.parametrize("name", objectives())
+def test_an_unknown_option_is_an_error(name):
     with pytest.raises(ConfigError, match="no_such_option"):
         build_objective({"name": name, "no_such_option": 1}, "test")
 

@@ -8,20 +8,22 @@ its own frozen config, complete before the first batch, without I/O.
     Network(config: Config)                   # nn.Module
 
 A generator maps ``(N, in_channels, H, W)`` float in [-1, 1] to ``(N, out_channels, H, W)``, H and W multiples of
-``config.multiple``; a discriminator maps images to a list of score maps, one a scale: ``list[(N, 1, h, w)]``.
+``config.multiple``; a discriminator maps images to a list of score maps, one a scale: ``list[(N, 1, h, w)]``, and its
+``scores_and_features`` gives beside them the features of its layers, a list for each scale. A generator that is an
+`Encoder` also shows features of its first half.
 """
 
 from __future__ import annotations
 
 import ast
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, runtime_checkable
 
 from translate import lookup
 from translate.config import Frozen, validate
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 Role = Literal["generator", "discriminator"]
 
@@ -43,6 +45,28 @@ class ArchitectureConfig(Frozen):
     def receptive_radius_px(self) -> int:
         """How far an output pixel looks in each direction through the convolutions (norms look everywhere)."""
         raise NotImplementedError
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A generator that contrastive terms can look into."""
+
+    @property
+    def feature_channels(self) -> list[int]:
+        """Channels of each of the features."""
+        ...
+
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """(N, in_channels, H, W) -> (N, C_i, H_i, W_i) of some layers, fine to coarse."""
+        ...
+
+
+class FeatureDiscriminator(Protocol):
+    """What every discriminator is, for terms that compare its features."""
+
+    def scores_and_features(self, x: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
+        """The score maps and, for each of them, the layers' outputs (N, C, h, w), fine to coarse."""
+        ...
 
 
 def architectures(role: Role) -> list[str]:

@@ -1,4 +1,4 @@
-"""Generators of other projects: ``.pth`` files of pytorch-CycleGAN-and-pix2pix and of CUT.
+"""Generators of other projects: ``.pth`` files of pytorch-CycleGAN-and-pix2pix, of CUT and of pix2pixHD.
 
 The architecture shows in the keys and shapes; what does not fit exactly is an error that names the keys. A
 file is only ever read as plain tensors: one that holds code is refused.
@@ -90,6 +90,9 @@ def _recognise(state: State, source: str, *, dropout: bool) -> tuple[str, dict[s
     """Architecture, config, and the map from our modules' names to theirs."""
     if _is_convolution(state, "model.model.0", 4):
         return _unet(state, dropout=dropout)
+    if any(key.startswith("model1_1.") for key in state):
+        raise ModelError(f"{source} is pix2pixHD's local enhancer; only its global generator (trained with "
+                         "--netG global) can be imported")
     if "model.1.weight" in state and any(re.match(r"model\.\d+\.conv_block\.", key) for key in state):
         if dropout:
             raise UsageError(f"{source} is a ResNet, whose keys show if it has dropout; leave --dropout out")
@@ -102,11 +105,14 @@ def _recognise(state: State, source: str, *, dropout: bool) -> tuple[str, dict[s
         raise ModelError(f"{source} holds CUT's PatchNCE heads (..._net_F.pth), not a generator; import "
                          "..._net_G.pth")
     raise ModelError(f"{source} is of an unknown architecture: its keys are {_some(list(state))}; known are "
-                     "the ResNet and U-Net generators of pytorch-CycleGAN-and-pix2pix and CUT")
+                     "the ResNet and U-Net generators of pytorch-CycleGAN-and-pix2pix and CUT, and pix2pixHD's "
+                     "global generator")
 
 
 def _resnet(state: State) -> tuple[str, dict[str, Any], dict[str, str]]:
-    blocks = len({key.split(".")[1] for key in state if ".conv_block." in key})
+    numbers = {int(match[1]) for key in state if (match := re.match(r"model\.(\d+)\.conv_block\.", key))}
+    blocks = len(numbers)
+    downs = sum(_is_convolution(state, f"model.{number}", 3) for number in range(2, min(numbers)))
     antialiased = any(key.endswith(".filt") for key in state)
     dropout = any(re.fullmatch(r"model\.\d+\.conv_block\.6\.weight", key) and value.dim() == 4
                   for key, value in state.items())
@@ -116,10 +122,12 @@ def _resnet(state: State) -> tuple[str, dict[str, Any], dict[str, str]]:
     skip = 1 if antialiased else 0
     modules = {"stem.0": "model.1", "stem.1": "model.2"}
     step = 2 + has_norm + skip
-    for level in range(2):
+    for level in range(downs):
         at = 4 + level * (3 + skip)
         modules |= {f"down.{level * step}": f"model.{at}", f"down.{level * step + 1}": f"model.{at + 1}"}
-    at = 10 + 2 * skip
+        if antialiased:
+            modules[f"down.{(level + 1) * step - 1}"] = f"model.{at + 3}"
+    at = 4 + downs * (3 + skip)
     second = 2 + has_norm + dropout
     for block in range(blocks):
         theirs = f"model.{at + block}.conv_block"
@@ -127,19 +135,18 @@ def _resnet(state: State) -> tuple[str, dict[str, Any], dict[str, str]]:
         modules |= {f"{ours}.0": f"{theirs}.1", f"{ours}.1": f"{theirs}.2"}
         modules |= {f"{ours}.{second + i}": f"{theirs}.{5 + dropout + i}" for i in range(2)}
     at += blocks
-    for level in range(2):
+    for level in range(downs):
         conv = at + skip + level * (3 + skip)
         ours_at = level * step + skip
         modules |= {f"up.{ours_at}": f"model.{conv}", f"up.{ours_at + 1}": f"model.{conv + 1}"}
-    head = at + 2 * (3 + skip) + 1
+        if antialiased:
+            modules[f"up.{ours_at - 1}"] = f"model.{conv - 1}"
+    head = at + downs * (3 + skip) + 1
     modules["head"] = f"model.{head}"
-    if antialiased:
-        modules |= {f"down.{step - 1}": "model.7", f"down.{2 * step - 1}": "model.11",
-                    "up.0": f"model.{at}", f"up.{step}": f"model.{at + 4}"}
     stem = state["model.1.weight"]
     return "resnet", {
         "in_channels": stem.shape[1], "out_channels": _channels(state, f"model.{head}.weight", 0),
-        "width": stem.shape[0], "blocks": blocks, "sampling": "antialiased" if antialiased else "plain",
+        "width": stem.shape[0], "downs": downs, "blocks": blocks, "sampling": "antialiased" if antialiased else "plain",
         "dropout": dropout, **normed,
     }, modules
 

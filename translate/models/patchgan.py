@@ -32,6 +32,8 @@ class Config(ArchitectureConfig):
     spectral: bool = False
     """Spectral normalisation of every convolution (Miyato et al. 2018, arXiv:1802.05957)."""
     sampling: Literal["plain", "antialiased"] = "plain"
+    padding: Literal[1, 2] = 1
+    """Zeros around every convolution's input; two in pix2pixHD."""
 
 
 class Network(nn.Module):
@@ -55,6 +57,15 @@ class Network(nn.Module):
         """(N, in_channels, H, W) in [-1, 1] -> one score map [(N, 1, h, w)], unbounded."""
         return [self.layers(x)]
 
+    def scores_and_features(self, x: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
+        """The scores of ``forward``, and of its one scale the layers' outputs after their activations."""
+        features = []
+        for layer in self.layers:
+            x = layer(x)
+            if isinstance(layer, nn.LeakyReLU):
+                features.append(x)
+        return [x], [features]
+
 
 def _strided(config: Config, before: int, after: int, *, first: bool) -> list[nn.Module]:
     antialiased = config.sampling == "antialiased"
@@ -64,8 +75,7 @@ def _strided(config: Config, before: int, after: int, *, first: bool) -> list[nn
 
 
 def _conv(config: Config, before: int, after: int, *, stride: int, bias: bool) -> nn.Conv2d:
-    del config
-    return nn.Conv2d(before, after, 4, stride=stride, padding=1, bias=bias)
+    return nn.Conv2d(before, after, 4, stride=stride, padding=config.padding, bias=bias)
 
 
 def _has_bias(config: Config) -> bool:

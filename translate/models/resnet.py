@@ -2,7 +2,8 @@
 
 Johnson et al. 2016 (arXiv:1603.08155) as used by Zhu et al. 2017 (arXiv:1703.10593), section 7.2: a 7x7 stem, two
 stride-2 downs, residual blocks, two ups, a 7x7 head. Antialiased sampling after Zhang 2019 (arXiv:1904.11486), as
-used by CUT (Park et al. 2020, arXiv:2007.15651).
+used by CUT (Park et al. 2020, arXiv:2007.15651). With four downs it is the global generator of pix2pixHD (Wang et al.
+2018, arXiv:1711.11585, section 3.1).
 
 Shapes: N batch, C channels, H, W; (N, in_channels, H, W) float in [-1, 1] -> (N, out_channels, H, W).
 """
@@ -27,7 +28,9 @@ class Config(ArchitectureConfig):
     in_channels: int = Field(default=3, ge=1)
     out_channels: int = Field(default=3, ge=1)
     width: int = Field(default=64, ge=1)
-    """Channels of the first layer; twice and four times as many below."""
+    """Channels of the first layer; every down doubles them."""
+    downs: int = Field(default=2, ge=1)
+    """Halvings before the blocks; four in pix2pixHD."""
     blocks: int = Field(default=9, ge=0)
     sampling: Literal["plain", "antialiased"] = "plain"
     """``plain``: strided and transposed convolutions. ``antialiased``: blur before dropping or after adding pixels."""
@@ -41,22 +44,23 @@ class Config(ArchitectureConfig):
 
     @property
     def multiple(self) -> int:
-        """Two stride-2 levels."""
-        return 4
+        """Every down halves."""
+        return int(2**self.downs)
 
     @property
     def minimum_px(self) -> int:
-        """The blocks reflect one pixel at a quarter of the size, so two pixels must be there."""
-        return 8
+        """The blocks reflect one pixel below the downs, so two pixels must be there."""
+        return 2 * self.multiple
 
     @property
     def receptive_radius_px(self) -> int:
         """84 with nine blocks, 60 with six; antialiased 93 and 69.
 
-        Stem and head 3 each; per block two 3x3 convolutions at a quarter of the size; downs 1 + 2, ups 2 + 1, and
-        with antialiased sampling also blurs of 1 + 2 and 4 + 2.
+        Stem and head 3 each; per block two 3x3 convolutions below the downs; with two downs 1 + 2, their ups 2 + 1,
+        and with antialiased sampling also blurs of 1 + 2 and 4 + 2.
         """
-        return 8 * self.blocks + (12 if self.sampling == "plain" else 21)
+        levels = self.multiple - 1
+        return 2 * self.multiple * self.blocks + 6 + levels * (2 if self.sampling == "plain" else 5)
 
     @model_validator(mode="after")
     def _residual_needs_equal_channels(self) -> Config:
@@ -137,20 +141,51 @@ class Network(nn.Module):
             *norm(config, width),
             nn.ReLU(inplace=True),
         )
-        self.down = nn.Sequential(*_down(config, width), *_down(config, 2 * width))
-        self.blocks = nn.Sequential(*(Block(config, 4 * width) for _ in range(config.blocks)))
-        self.up = nn.Sequential(*_up(config, 4 * width), *_up(config, 2 * width))
+        widths = [width * 2**level for level in range(config.downs + 1)]
+        self.down = nn.Sequential(*(layer for wide in widths[:-1] for layer in _down(config, wide)))
+        self.blocks = nn.Sequential(*(Block(config, widths[-1]) for _ in range(config.blocks)))
+        self.up = nn.Sequential(*(layer for wide in widths[:0:-1] for layer in _up(config, wide)))
         self.head = nn.Conv2d(width, config.out_channels, 7, padding=3, padding_mode="reflect")
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) -> (N, out_channels, H, W); H, W multiples of 4 and at least 8.
+        """(N, in_channels, H, W) -> (N, out_channels, H, W); H, W multiples of ``multiple``, at least ``minimum_px``.
 
         In [-1, 1], except with ``residual_output``, where training lets values leave the range and the
         translator clamps them.
         """
         y: Tensor = self.head(self.up(self.blocks(self.down(self.stem(x)))))
         return x + y if self.config.residual_output else torch.tanh(y)
+
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """(N, in_channels, H, W) -> features, fine to coarse: the image, every down's convolution, two blocks.
+
+        The blocks are the first and the middle one. With nine blocks and two downs these are the five layers of CUT
+        (arXiv:2007.15651, appendix C.2); the reference's first is padded by three pixels, ours is not.
+        """
+        features = [x]
+        x = self.stem(x)
+        for layer in self.down:
+            x = layer(x)
+            if isinstance(layer, nn.Conv2d):
+                features.append(x)
+        looked_at = self._looked_at()
+        for index in range(max(looked_at, default=-1) + 1):
+            x = self.blocks[index](x)
+            if index in looked_at:
+                features.append(x)
+        return features
+
+    @property
+    def feature_channels(self) -> list[int]:
+        """Channels of the features that `encode` gives."""
+        config = self.config
+        downs = [config.width * 2 ** (level + 1) for level in range(config.downs)]
+        return [config.in_channels, *downs, *(downs[-1] for _ in self._looked_at())]
+
+    def _looked_at(self) -> list[int]:
+        blocks = self.config.blocks
+        return sorted({0, blocks // 2}) if blocks else []
 
 
 def _down(config: Config, channels: int) -> list[nn.Module]:

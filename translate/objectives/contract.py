@@ -19,7 +19,8 @@ from translate.config import Frozen, validate
 Player = Literal["generator", "discriminator"]
 Batch = Mapping[str, Tensor]
 """``a``, ``b``: (N, C, H, W) float in [-1, 1]. Unpaired sets may add ``answer_a`` and ``known_a`` (N,) in {0, 1}, and
-the same for ``b``: the true translation where it is known, zeros elsewhere."""
+the same for ``b``: the true translation where it is known, zeros elsewhere. The loop adds ``way``, 0-dim: the share
+of the training that is done, for weights that change."""
 Networks = Mapping[str, nn.Module]
 Terms = dict[str, Tensor]
 """Weighted, unreduced: the loop averages each and adds them up."""
@@ -46,6 +47,13 @@ class Objective(Protocol):
 
     def roles(self, channels_a: int, channels_b: int) -> dict[str, Role]:
         """The networks of the game for domains with these channels."""
+        ...
+
+    def heads(self, networks: Networks) -> dict[str, nn.Module]:
+        """Small networks on top of the roles', which learn with the generators; complete here. Most games have none.
+
+        Raises `ConfigError` if the roles' networks are not of a kind that the game can stand on.
+        """
         ...
 
     def translate(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:

@@ -12,29 +12,34 @@ from typing import TYPE_CHECKING
 import torch
 from pydantic import Field
 
-from translate.config import Frozen
 from translate.objectives import _terms
+from translate.objectives._adversarial import AdversarialConfig, discriminator_terms, fooling_term
+from translate.objectives._diffaugment import diff_augment
+from translate.objectives._perceptual import Perceptual
 from translate.objectives.contract import Batch, Networks, Player, Role, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
-class Config(Frozen):
+class Config(AdversarialConfig):
     """Weights of the terms; the defaults are the paper's."""
 
-    adversarial: _terms.Adversarial = "least_squares"
-    adversarial_weight: float = Field(default=1.0, ge=0)
     cycle_weight: float = Field(default=10.0, ge=0)
     """Of ||G_ba(G_ab(a)) - a||_1 and its mirror, eq. 2."""
     cycle_share: float = Field(default=1.0, gt=0, le=1)
     """Share of each batch, rounded up, that goes round the cycle: the way back is half of the game's cost."""
     identity_weight: float = Field(default=5.0, ge=0)
     """Of ||G_ab(b) - b||_1 and its mirror, section 5.2."""
+    identity_until: float | None = Field(default=None, gt=0, le=1)
+    """Share of the training over which the identity's weight falls linearly to zero; None: it stays."""
     answer_weight: float = Field(default=10.0, ge=0)
     """Of ||G_ab(a) - answer||_1 where the answer is known."""
+    perceptual_weight: float = Field(default=0.0, ge=0)
+    """Of the feature distance between an image and its way round the cycle (arXiv:1805.05308, eq. 1)."""
+    perceptual_network: str = "mobilenet-v2"
 
 
 class Objective:
@@ -45,6 +50,7 @@ class Objective:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._perceptual = Perceptual(config.perceptual_network) if config.perceptual_weight > 0 else None
 
     def roles(self, channels_a: int, channels_b: int) -> dict[str, Role]:
         """Two generators and a discriminator for each domain."""
@@ -55,6 +61,11 @@ class Objective:
             "D_b": Role("discriminator", channels_b),
         }
 
+    def heads(self, networks: Networks) -> dict[str, nn.Module]:
+        """None."""
+        del networks
+        return {}
+
     def translate(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """``fake``, ``cycled`` and, where its term has weight, ``same`` of each domain.
 
@@ -63,29 +74,33 @@ class Objective:
         """
         a, b = batch["a"], batch["b"]
         images: dict[str, Tensor] = {}
-        if self.config.identity_weight > 0:
+        if self._identity_weight(batch) > 0:
             images["fake_b"], images["same_b"] = networks["G_ab"](torch.cat([a, b])).split([len(a), len(b)])
             images["fake_a"], images["same_a"] = networks["G_ba"](torch.cat([b, a])).split([len(b), len(a)])
         else:
             images["fake_b"], images["fake_a"] = networks["G_ab"](a), networks["G_ba"](b)
-        if self.config.cycle_weight > 0:
+        if self.config.cycle_weight > 0 or self._perceptual:
             share = math.ceil(self.config.cycle_share * len(a))
             images["cycled_a"] = networks["G_ba"](images["fake_b"][:share])
             images["cycled_b"] = networks["G_ab"](images["fake_a"][:share])
         return images
 
     def generator_loss(self, networks: Networks, batch: Batch, images: Mapping[str, Tensor]) -> Terms:
-        """Adversarial, cycle, identity and answer terms of both directions: (N,) each, the cycle's its share of N."""
+        """Terms of both directions: (N,) each, those of the cycle its share of N."""
         config, terms = self.config, Terms()
         for here, there in (("a", "b"), ("b", "a")):
-            scores = networks[f"D_{there}"](images[f"fake_{there}"])
-            fooled = _terms.adversarial_generator(scores, config.adversarial)
-            terms[f"G_{here}{there}"] = config.adversarial_weight * fooled
-            if config.cycle_weight > 0:
+            terms[f"G_{here}{there}"] = fooling_term(config, networks[f"D_{there}"], images[f"fake_{there}"])
+            if f"cycled_{here}" in images:
                 cycled = images[f"cycled_{here}"]
-                terms[f"cycle_{here}"] = config.cycle_weight * _terms.l1(cycled, batch[here][: len(cycled)])
-            if config.identity_weight > 0:
-                terms[f"identity_{here}"] = config.identity_weight * _terms.l1(images[f"same_{here}"], batch[here])
+                began = batch[here][: len(cycled)]
+                if config.cycle_weight > 0:
+                    terms[f"cycle_{here}"] = config.cycle_weight * _terms.l1(cycled, began)
+                if self._perceptual:
+                    seen_apart = self._perceptual.distance(cycled, began)
+                    terms[f"perceptual_{here}"] = config.perceptual_weight * seen_apart
+            if f"same_{here}" in images:
+                weight = self._identity_weight(batch)
+                terms[f"identity_{here}"] = weight * _terms.l1(images[f"same_{here}"], batch[here])
             if config.answer_weight > 0 and f"answer_{here}" in batch:
                 known = batch[f"known_{here}"]
                 error = _terms.l1(images[f"fake_{there}"], batch[f"answer_{here}"])
@@ -96,9 +111,13 @@ class Objective:
         """Each discriminator on its domain's real and made images, (N,) each."""
         terms = Terms()
         for domain in ("a", "b"):
-            real, fake = batch[domain], images[f"fake_{domain}"]
-            scores = [score.split([len(real), len(fake)]) for score in networks[f"D_{domain}"](torch.cat([real, fake]))]
-            terms[f"D_{domain}"] = _terms.adversarial_discriminator(
-                [score[0] for score in scores], [score[1] for score in scores], self.config.adversarial
-            )
+            real, fake = diff_augment([batch[domain], images[f"fake_{domain}"]], self.config.augment)
+            terms |= discriminator_terms(self.config, domain, networks[f"D_{domain}"], real, fake, together=True)
         return terms
+
+    def _identity_weight(self, batch: Batch) -> float:
+        """The weight at this point of the training."""
+        config = self.config
+        if config.identity_until is None:
+            return config.identity_weight
+        return config.identity_weight * max(0.0, 1 - float(batch["way"]) / config.identity_until)

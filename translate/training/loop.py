@@ -73,7 +73,10 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     objective = build_objective(training.objective, "training.objective")
     networks, architecture, configs = _networks(training, objective)
     generators = {name: network for name, network in networks.items() if name in configs}
-    players = {"generator": generators, "discriminator": {k: v for k, v in networks.items() if k not in configs}}
+    heads = objective.heads(networks)
+    players = {"generator": generators | heads,
+               "discriminator": {name: network for name, network in networks.items() if name not in configs}}
+    networks |= heads
     images = TrainingData(data, training.data, seed=training.seed)
     precision = _precision(training.precision)
     state = State(
@@ -107,6 +110,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
         # One forward pass of the generators, then each player's step in the game's order.
         batch = {name: tensor.to(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
                  for name, tensor in next(batches).items()}
+        batch["way"] = torch.tensor(min(1.0, way / training.images))
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
             made = objective.translate(networks, batch)
         losses: dict[str, float] = {}

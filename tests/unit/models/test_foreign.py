@@ -19,6 +19,9 @@ RESNETS = [
     {"norm": "instance", "blocks": 6, "channels": (1, 3)},
     {"norm": "batch", "blocks": 6, "channels": (3, 1), "antialiased": True},
     {"norm": "instance", "blocks": 3, "width": 10},
+    {"norm": "instance", "blocks": 9, "downs": 4, "width": 4},  # pix2pixHD
+    {"norm": "affine", "blocks": 2, "downs": 3, "antialiased": True, "dropout": True},
+    {"norm": "none", "blocks": 1, "downs": 1},
 ]
 UNETS = [
     *({"norm": norm, "levels": 7} for norm in ("instance", "affine", "batch", "none")),
@@ -54,7 +57,8 @@ def test_resnets_equal_the_reference(options):
     assert translator.facts.architecture == "resnet"
     assert (config["blocks"], config["dropout"]) == (options["blocks"], options.get("dropout", False))
     assert (config["sampling"] == "antialiased") == options.get("antialiased", False)
-    assert_equal_outputs(reference, translator, 40)
+    assert config["downs"] == options.get("downs", 2)
+    assert_equal_outputs(reference, translator, -(-40 // translator.multiple) * translator.multiple)
 
 
 @pytest.mark.parametrize("options", UNETS, ids=str)
@@ -69,6 +73,7 @@ def test_unets_equal_the_reference(options):
     ({}, 11_378_179, 48),
     pytest.param({"blocks": 6}, 7_837_699, None, marks=pytest.mark.slow),
     ({"antialiased": True}, 11_378_179, 52),
+    pytest.param({"downs": 4}, 182_443_267, 60, marks=pytest.mark.slow),
 ], ids=str)
 def test_resnets_of_full_size(options, count, keys):
     reference = trained_like(ResnetReference(**options))
@@ -176,7 +181,8 @@ class Bomb:
     (saved({"net.0.weight": torch.zeros(8, 3, 1, 1)}), "is a discriminator"),
     (saved({"scale0_layer0.0.weight": torch.zeros(8, 3, 4, 4)}), "is a discriminator"),
     (saved({"mlp_0.0.weight": torch.zeros(8, 3)}), "PatchNCE"),
-], ids=range(13))
+    (saved({"model.1.weight": torch.zeros(8, 3, 7, 7), "model1_1.1.bias": torch.zeros(8)}), "local enhancer"),
+], ids=range(14))
 def test_what_is_no_generator_is_refused(data, message, capsys):
     with pytest.raises(ModelError, match=message):
         read_foreign(data, "some.pth")

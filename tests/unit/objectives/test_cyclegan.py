@@ -49,6 +49,15 @@ def test_answers_count_where_they_are_known():
     assert "answer_b" not in terms(batch, answer_weight=4.0)
 
 
+@pytest.mark.parametrize(("way", "expected"), [(0.0, 2.5), (0.2, 1.5), (0.25, 1.25), (0.5, None), (0.9, None)])
+def test_the_identity_fades(way, expected):
+    # G_ba(a) - a = 0.5; the weight of 5 falls linearly to zero at half the way
+    found = terms(BATCH | {"way": torch.tensor(way)}, identity_weight=5.0, identity_until=0.5)
+    assert ("identity_a" in found) == (expected is not None)
+    if expected is not None:
+        assert found["identity_a"].tolist() == pytest.approx([expected] * 4)
+
+
 @pytest.mark.parametrize("weight", ["cycle_weight", "identity_weight"])
 def test_a_term_without_weight_is_not_computed(weight):
     left_out = weight.removesuffix("_weight")
