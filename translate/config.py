@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from translate import lookup
 from translate.errors import ConfigError
@@ -55,7 +63,15 @@ class Data(Frozen):
     """Where training images lie under the data URL and how they are cut."""
 
     kind: Literal["unpaired", "paired"]
-    """``unpaired``: folders ``a`` and ``b``. ``paired``: the same names in both."""
+    """``unpaired``: folders ``a`` and ``b``. ``paired``: pairs in one of three layouts."""
+    layout: Literal["folders", "side_by_side", "manifest"] = "folders"
+    """Of pairs. ``folders``: the same names in ``a`` and ``b``. ``side_by_side``: both halves in one image of the
+    folder ``pairs``. ``manifest``: a row of the CSV file ``pairs`` for each, with the columns ``a`` and ``b``."""
+    pairs: str | None = None
+    test_pairs: str | None = None
+    """Held-out pairs, in the same layout."""
+    left: Literal["a", "b"] = "a"
+    """Which domain is the left half of images side by side."""
     a: str = "trainA"
     b: str = "trainB"
     answers_a: str | None = None
@@ -87,6 +103,32 @@ class Data(Frozen):
         if not self.crop_px <= low <= high:
             raise ValueError(f"short_side_px {low}-{high} must be ascending and not below crop_px {self.crop_px}")
         return self
+
+    @model_validator(mode="after")
+    def _one_layout(self) -> Data:
+        """Keys that the layout does not read are a misunderstanding, not to be passed over."""
+        unread = sorted((_PLACES - _PLACES_OF[self.layout]) & self.model_fields_set)
+        if unread:
+            raise ValueError(f"layout {self.layout} does not read {', '.join(unread)}; "
+                             f"its places are {', '.join(sorted(_PLACES_OF[self.layout]))}")
+        if self.layout != "folders" and (self.kind == "unpaired" or self.pairs is None):
+            raise ValueError(f"layout {self.layout} needs kind: paired, and pairs: where they are")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _what_is_read(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Only what the layout reads; so a set in folders has the digest that it had before other layouts came."""
+        unread = _PLACES - _PLACES_OF[self.layout] | ({"layout"} if self.layout == "folders" else set())
+        return {key: value for key, value in write(self).items() if key not in unread}
+
+
+_PLACES_OF: dict[str, set[str]] = {
+    "folders": {"a", "b", "answers_a", "answers_b", "test_a", "test_b"},
+    "side_by_side": {"pairs", "test_pairs", "left"},
+    "manifest": {"pairs", "test_pairs"},
+}
+_PLACES: set[str] = set().union(*_PLACES_OF.values())
+"""The keys of `Data` that say where images are."""
 
 
 class Training(Frozen):

@@ -10,6 +10,8 @@ from translate.errors import DataError, ItemError
 from translate.images import codec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from translate.images.picture import Picture
@@ -21,20 +23,25 @@ def image_keys(store: ObjectStore, folder: str) -> dict[str, str]:
 
     ``folder`` may be empty: the whole store. Raises `DataError` if there is no image, or two have one name.
     """
-    prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
     found: dict[str, str] = {}
-    for info in store.list(prefix):
-        if not codec.has_image_extension(info.key):
-            continue
-        name = info.key.removeprefix(prefix).rsplit(".", 1)[0]
+    for name, key in named_images(store, folder):
         if name in found:
-            raise DataError(f"{store.url}: {found[name]} and {info.key} differ in their extension only; "
+            raise DataError(f"{store.url}: {found[name]} and {key} differ in their extension only; "
                             "remove one")
-        found[name] = info.key
+        found[name] = key
     if not found:
+        prefix = _prefix(folder)
         raise DataError(f"no images under {prefix or '/'} in {store.url}; "
                         f"expected files such as {prefix}name.png")
     return found
+
+
+def named_images(store: ObjectStore, folder: str) -> Iterator[tuple[str, str]]:
+    """(name, key) of every image in a folder, in the keys' order; two may have one name."""
+    prefix = _prefix(folder)
+    for info in store.list(prefix):
+        if codec.has_image_extension(info.key):
+            yield info.key.removeprefix(prefix).rsplit(".", 1)[0], info.key
 
 
 def read_pixels(store: ObjectStore, key: str) -> NDArray[np.uint8]:
@@ -59,3 +66,7 @@ def centre_square(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return pixels[top : top + side, left : left + side]
+
+
+def _prefix(folder: str) -> str:
+    return f"{folder.strip('/')}/" if folder.strip("/") else ""

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch.utils.data import default_collate
 
-from translate.datasets.folder import image_keys, read_pixels
+from translate.datasets.folder import read_pixels
+from translate.datasets.layout import list_set
 from translate.errors import DataError
 from translate.images import tensors
 from translate.images.augment import Augment
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from translate.config import Data
+    from translate.datasets.layout import Images, Source
     from translate.stores.contract import ObjectStore
 
 CACHE_BYTES = 2 * 1024**3
@@ -40,21 +42,20 @@ class TrainingData:
     """
 
     def __init__(self, store: ObjectStore, config: Data, *, seed: int) -> None:
-        """List the folders; raises `DataError` if one is empty or pairs have missing halves."""
-        self._images = _Images(store)
+        """List the set; raises `DataError` if a folder is empty or pairs have missing halves."""
+        found = list_set(store, config)
+        if found.findings:
+            first = "; ".join(f"{finding.where} {finding.message}" for finding in found.findings[:3])
+            raise DataError(f"something is wrong with the training set in {store.url}, in {len(found.findings)} "
+                            f"place(s), which `translate data check` lists: {first}")
+        self._files = _Files(store)
         self._config = config
         self._seed = seed
-        self._a, self._b = image_keys(store, config.a), image_keys(store, config.b)
+        self._a, self._b = found.a, found.b
         self._names = {"a": list(self._a), "b": list(self._b)}
         self._augment = Augment(config.short_side_px, config.crop_px, flip=config.flip, jitter=config.jitter)
-        if config.kind == "paired":
-            _check_halves(self._a, self._b, config)
-        self._answers = {side: image_keys(store, folder) if folder else {}
-                         for side, folder in (("a", config.answers_a), ("b", config.answers_b))}
-        for side, folder in (("a", config.answers_a), ("b", config.answers_b)):
-            _check_answers(self._answers[side], self._a if side == "a" else self._b, folder)
-        self._test_a = image_keys(store, config.test_a) if config.test_a else {}
-        self._test_b = image_keys(store, config.test_b) if config.test_b else {}
+        self._answers = {"a": found.answers_a, "b": found.answers_b}
+        self._test_a, self._test_b = found.test_a, found.test_b
 
     def describe(self) -> str:
         """Counts, for the status line."""
@@ -83,29 +84,28 @@ class TrainingData:
         Training images where the pipeline names no test images.
         """
         side = self._config.short_side_px[0]
-        return {domain: [self._whole(key, side, channels) for key in _spread(list(test or train), train | test, count)]
+        return {domain: [self._whole(source, side, channels) for source in _spread(test or train, count)]
                 for domain, test, train, channels in (("a", self._test_a, self._a, self._config.channels_a),
                                                       ("b", self._test_b, self._b, self._config.channels_b))}
 
-    def _whole(self, key: str, side: int, channels: int) -> Tensor:
-        pixels = self._images.get(key)
+    def _whole(self, source: Source, side: int, channels: int) -> Tensor:
+        pixels = self._files.get(source)
         pixels = resize(pixels, *short_side(pixels.shape[0], pixels.shape[1], side))
         return tensors.to_channels(tensors.to_tensor(pixels), channels)
 
     def _pair(self, index: int) -> dict[str, Tensor]:
         name = self._drawn(self._names["a"], index, 0)
-        image, target = self._cut(self._images.get(self._a[name]), self._images.get(self._b[name]), index, 0)
+        image, target = self._cut(self._a[name], self._b[name], index, 0)
         assert target is not None
         return {"a": tensors.to_channels(image, self._config.channels_a),
                 "b": tensors.to_channels(target, self._config.channels_b)}
 
     def _two(self, index: int) -> dict[str, Tensor]:
         out: dict[str, Tensor] = {}
-        for stream, side, keys in ((0, "a", self._a), (1, "b", self._b)):
+        for stream, side, images in ((0, "a", self._a), (1, "b", self._b)):
             name = self._drawn(self._names[side], index, stream)
             answers = self._answers[side]
-            answer = self._images.get(answers[name]) if name in answers else None
-            image, target = self._cut(self._images.get(keys[name]), answer, index, stream)
+            image, target = self._cut(images[name], answers.get(name), index, stream)
             out[side] = tensors.to_channels(image, getattr(self._config, f"channels_{side}"))
             if answers:
                 out[f"known_{side}"] = torch.tensor(float(target is not None))
@@ -117,16 +117,18 @@ class TrainingData:
         lap, place = divmod(index, len(names))
         return names[int(_permutation(self._seed, stream, lap, len(names))[place])]
 
-    def _cut(
-        self, image: NDArray[np.uint8], target: NDArray[np.uint8] | None, index: int, stream: int
-    ) -> tuple[Tensor, Tensor | None]:
+    def _cut(self, source: Source, partner: Source | None, index: int, stream: int) -> tuple[Tensor, Tensor | None]:
+        image, target = self._files.get(source), None if partner is None else self._files.get(partner)
+        if partner is not None and target is not None and target.shape != image.shape:
+            raise DataError(f"{source.key} is {image.shape[1]} x {image.shape[0]} pixels and its partner {partner.key} "
+                            f"{target.shape[1]} x {target.shape[0]}; the two images of a pair need one size")
         seed = int(np.random.default_rng((self._seed, 2 + stream, index)).integers(2**31))
         cut, other = self._augment(image, target, seed)
         return tensors.to_tensor(cut), None if other is None else tensors.to_tensor(other)
 
 
-class _Images:
-    """Decoded images by key, the least recently used dropped first."""
+class _Files:
+    """Decoded files by key, the least recently used dropped first."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -134,8 +136,11 @@ class _Images:
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def get(self, key: str) -> NDArray[np.uint8]:
+    def get(self, source: Source) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB; raises `DataError` naming the file that can't be read."""
+        return source.cut(self._file(source.key))
+
+    def _file(self, key: str) -> NDArray[np.uint8]:
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -155,20 +160,7 @@ def _permutation(seed: int, stream: int, lap: int, count: int) -> NDArray[np.int
     return np.random.default_rng((seed, stream, lap)).permutation(count)
 
 
-def _check_halves(a: dict[str, str], b: dict[str, str], config: Data) -> None:
-    lonely = sorted(a.keys() ^ b.keys())
-    if lonely:
-        raise DataError(f"{len(lonely)} images of {config.a} and {config.b} have no partner of the same name: "
-                        f"{', '.join(lonely[:5])}; pairs need the same names in both folders")
-
-
-def _check_answers(answers: dict[str, str], images: dict[str, str], folder: str | None) -> None:
-    lonely = sorted(answers.keys() - images.keys())
-    if lonely:
-        raise DataError(f"{len(lonely)} answers in {folder} belong to no image: {', '.join(lonely[:5])}; "
-                        "an answer has the name of the image that it answers")
-
-
-def _spread(names: list[str], keys: dict[str, str], count: int) -> list[str]:
-    picked = np.linspace(0, len(names) - 1, min(count, len(names))).round().astype(int)
-    return [keys[names[int(i)]] for i in picked]
+def _spread(images: Images, count: int) -> list[Source]:
+    sources = list(images.values())
+    picked = np.linspace(0, len(sources) - 1, min(count, len(sources))).round().astype(int)
+    return [sources[int(i)] for i in picked]

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from training_set import picture, png
@@ -86,3 +87,23 @@ def test_an_unreadable_image_is_named(data):
     data.put("trainA/0.png", b"<html>not found</html>")
     with pytest.raises(DataError, match=r"trainA/0\.png"):
         make(data).batch(0, 6)
+
+
+def test_the_three_layouts_of_pairs_give_the_same_batches(data):
+    folders = make(data, kind="paired", jitter=0.5).batch(0, 8)
+    for i in range(6):
+        data.put(f"joint/{i}.png", png(np.hstack([picture(i), 255 - picture(i)])))
+    data.put("pairs.csv", b"a,b\n" + b"".join(b"trainA/%d.png,trainB/%d.png\n" % (i, i) for i in range(6)))
+    for options in ({"layout": "side_by_side", "pairs": "joint"}, {"layout": "manifest", "pairs": "pairs.csv"}):
+        batch = make(data, kind="paired", jitter=0.5, **options).batch(0, 8)
+        assert torch.equal(batch["a"], folders["a"]), options
+        assert torch.equal(batch["b"], folders["b"]), options
+
+
+def test_samples_of_images_side_by_side_are_their_halves(data):
+    data.put("train/0.png", png(np.hstack([picture(0), 255 - picture(0)])))
+    data.put("val/0.png", png(np.hstack([picture(1), 255 - picture(1)])))
+    samples = make(data, kind="paired", layout="side_by_side", pairs="train", test_pairs="val", left="b").samples(4)
+    assert samples["a"][0].shape == (3, 32, 32)
+    assert torch.allclose(samples["a"][0], -samples["b"][0], atol=0.02)
+    assert samples["b"][0].mean() == pytest.approx(picture(1).mean() / 127.5 - 1, abs=0.02)

@@ -1,0 +1,41 @@
+"""The data section: a layout's own places, and a digest that older trainings still have."""
+
+import pytest
+
+from translate.config import Data, canonical_json, validate
+from translate.errors import ConfigError
+
+SIZES = {"short_side_px": [32, 32], "crop_px": 32}
+
+
+def test_folders_are_written_as_they_were_before_other_layouts():
+    """A key more would change the digest, and trainings begun before could not be gone on with."""
+    data = validate(Data, {**SIZES, "kind": "paired", "a": "train/ink", "b": "train/render"}, "here")
+    assert canonical_json(data.model_dump(mode="json")) == (
+        '{"a":"train/ink","answers_a":null,"answers_b":null,"b":"train/render","channels_a":3,"channels_b":3,'
+        '"crop_px":32,"flip":true,"jitter":0.0,"kind":"paired","short_side_px":[32,32],"test_a":null,"test_b":null}'
+    )
+
+
+@pytest.mark.parametrize("values", [
+    {"kind": "unpaired", "a": "x"},
+    {"kind": "paired", "layout": "side_by_side", "pairs": "train", "test_pairs": "val", "left": "b"},
+    {"kind": "paired", "layout": "manifest", "pairs": "pairs.csv"},
+])
+def test_what_is_written_reads_the_same(values):
+    data = validate(Data, {**SIZES, **values}, "here")
+    written = data.model_dump(mode="json")
+    assert validate(Data, written, "there") == data
+    assert values.items() <= written.items()
+
+
+@pytest.mark.parametrize(("values", "message"), [
+    ({"kind": "paired", "layout": "side_by_side", "pairs": "x", "a": "y"}, "layout side_by_side does not read a"),
+    ({"kind": "paired", "layout": "manifest", "pairs": "x", "left": "b"}, "layout manifest does not read left"),
+    ({"kind": "paired", "pairs": "x"}, "layout folders does not read pairs"),
+    ({"kind": "paired", "layout": "manifest"}, "layout manifest needs kind: paired, and pairs"),
+    ({"kind": "unpaired", "layout": "side_by_side", "pairs": "x"}, "layout side_by_side needs kind: paired"),
+])
+def test_places_of_another_layout_are_refused(values, message):
+    with pytest.raises(ConfigError, match=message):
+        validate(Data, {**SIZES, **values}, "here")
