@@ -131,3 +131,18 @@ def _sum(terms: list[Tensor]) -> Tensor:
 def l1(x: Tensor, y: Tensor) -> Tensor:
     """Mean absolute difference of each image: (N, C, H, W) twice -> (N,)."""
     return (x.float() - y.float()).abs().flatten(1).mean(1)
+
+
+def laplacian_l1(x: Tensor, y: Tensor, levels: int = 4) -> Tensor:
+    """L1 of each band of a Laplacian pyramid, summed, so that fine strokes count as much as broad tones: (N,).
+
+    After Bojanowski et al. 2018 (arXiv:1707.05776), section 2.3, with a box filter: level by level the difference of
+    the images is halved, and what halving lost is that level's band; the last band is the rest. (N, C, H, W) twice,
+    H and W multiples of 2**levels.
+    """
+    rest, bands = x.float() - y.float(), []
+    for _ in range(levels):
+        half = F.avg_pool2d(rest, 2)
+        bands.append(rest - F.interpolate(half, scale_factor=2, mode="bilinear", align_corners=False))
+        rest = half
+    return torch.stack([band.abs().flatten(1).mean(1) for band in [*bands, rest]]).sum(0)

@@ -36,7 +36,7 @@ class Config(AdversarialConfig):
     identity_until: float | None = Field(default=None, gt=0, le=1)
     """Share of the training over which the identity's weight falls linearly to zero; None: it stays."""
     answer_weight: float = Field(default=10.0, ge=0)
-    """Of ||G_ab(a) - answer||_1 where the answer is known."""
+    """Of the distance between G_ab(a) and its answer, in L1 band by band, where the answer is known."""
     perceptual_weight: float = Field(default=0.0, ge=0)
     """Of the feature distance between an image and its way round the cycle (arXiv:1805.05308, eq. 1)."""
     perceptual_network: str = "mobilenet-v2"
@@ -103,7 +103,7 @@ class Objective:
                 terms[f"identity_{here}"] = weight * _terms.l1(images[f"same_{here}"], batch[here])
             if config.answer_weight > 0 and f"answer_{here}" in batch:
                 known = batch[f"known_{here}"]
-                error = _terms.l1(images[f"fake_{there}"], batch[f"answer_{here}"])
+                error = _terms.laplacian_l1(images[f"fake_{there}"], batch[f"answer_{here}"])
                 terms[f"answer_{here}"] = config.answer_weight * known * error
         return terms
 

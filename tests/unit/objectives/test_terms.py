@@ -168,3 +168,13 @@ def test_patch_nce_keeps_images_apart():
     keys = F.normalize(torch.randn(3, 5, 8), dim=2)
     alone = torch.cat([_terms.patch_nce(places[i : i + 1], keys[i : i + 1], 0.07) for i in range(3)])
     assert torch.allclose(_terms.patch_nce(places, keys, 0.07), alone)
+
+
+def test_a_laplacian_pyramid_counts_every_band():
+    zero = torch.zeros(1, 3, 16, 16)
+    flat = torch.full_like(zero, 0.5)
+    assert _terms.laplacian_l1(flat, zero).item() == pytest.approx(0.5)  # all of it in the last band
+    rows, columns = torch.meshgrid(torch.arange(16), torch.arange(16), indexing="ij")
+    checks = ((rows + columns) % 2 * 2 - 1).float().expand_as(zero)
+    assert _terms.laplacian_l1(checks, zero).item() == pytest.approx(1.0)  # its mean is zero: all in the finest band
+    assert _terms.laplacian_l1(flat + checks, zero).item() == pytest.approx(1.5)
