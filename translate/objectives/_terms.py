@@ -137,11 +137,13 @@ def laplacian_l1(x: Tensor, y: Tensor, levels: int = 4) -> Tensor:
     """L1 of each band of a Laplacian pyramid, summed, so that fine strokes count as much as broad tones: (N,).
 
     After Bojanowski et al. 2018 (arXiv:1707.05776), section 2.3, with a box filter: level by level the difference of
-    the images is halved, and what halving lost is that level's band; the last band is the rest. (N, C, H, W) twice,
-    H and W multiples of 2**levels.
+    the images is halved, and what halving lost is that level's band; the last band is the rest. (N, C, H, W) twice;
+    fewer levels where a side cannot be halved so often.
     """
     rest, bands = x.float() - y.float(), []
     for _ in range(levels):
+        if rest.shape[-2] % 2 or rest.shape[-1] % 2:
+            break
         half = F.avg_pool2d(rest, 2)
         bands.append(rest - F.interpolate(half, scale_factor=2, mode="bilinear", align_corners=False))
         rest = half
