@@ -12,6 +12,7 @@ import torch
 
 from translate.config import canonical_json, digest
 from translate.errors import ConfigError, TrainingError
+from translate.images.codec import encode
 from translate.models.contract import build, parse_config
 from translate.objectives.contract import build_objective
 from translate.progress import Progress, silent
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from translate.config import Training
+    from translate.images.picture import Picture
     from translate.models.contract import ArchitectureConfig
     from translate.objectives.contract import Objective
     from translate.progress import Listener
@@ -49,8 +51,8 @@ class Trained:
     precision: str
     data: str
     """What was trained on, in words."""
-    sheets: Mapping[str, bytes]
-    """PNG by role: inputs above, translations below."""
+    sheets: Mapping[str, Picture]
+    """By role: inputs above, translations below."""
 
 
 def train(  # noqa: C901 - the loop is one function, so that it can be read from top to bottom
@@ -149,7 +151,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
             lines = "".join(json.dumps(line) + "\n" for line in state.history)
             output.put("status.jsonl", lines.encode(), content_type="application/jsonl")
         if done or _due(state.seen, training.batch, training.sample_every_images):
-            sheet = sample_sheet(state.averages, objective.directions, shown)
+            sheet = encode(sample_sheet(state.averages, objective.directions, shown), "png", 100)
             output.put(f"samples/{state.seen:010d}.png", sheet, content_type="image/png")
         if done or _due(state.seen, training.batch, training.checkpoint_every_images):
             save_checkpoint(output, state, config_digest)

@@ -8,6 +8,7 @@ import torch
 
 import translate
 from translate.config import Domains, digest
+from translate.images.codec import encode
 from translate.models.translator import ModelFacts
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def publish(trained: Trained, pipeline: Pipeline, registry: ModelRegistry, name:
                 "seed": pipeline.training.seed,
             },
         )
-        files = {"card.md": _card(facts, trained).encode(), "card.png": trained.sheets[role]}
+        files = {"card.md": _card(facts, trained).encode(), "card.jpg": encode(trained.sheets[role], "jpeg", 90)}
         published.append(registry.publish(chosen, trained.generators[role], facts, files,
                                           dtype=pipeline.training.weights))
     return published
@@ -59,7 +60,7 @@ def _card(facts: ModelFacts, trained: Trained) -> str:
 
 Translates *{facts.domains.a}* into *{facts.domains.b}*.
 
-![inputs above, translations below](card.png)
+![inputs above, translations below](card.jpg)
 
 | | |
 |---|---|

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import torch
 
-from translate.images import codec, tensors
+from translate.images import tensors
 from translate.images.picture import Picture
 
 if TYPE_CHECKING:
@@ -25,15 +25,15 @@ def sample_sheet(
     generators: Mapping[str, nn.Module],
     directions: Mapping[str, tuple[str, str]],
     samples: Mapping[str, list[Tensor]],
-) -> bytes:
-    """PNG: for each direction a row of inputs, (C, H, W) float in [-1, 1], above a row of their translations."""
+) -> Picture:
+    """For each direction a row of inputs, (C, H, W) float in [-1, 1], above a row of their translations."""
     rows = []
     for role, (source, _) in directions.items():
         made = [_translated(generators[role], image) for image in samples[source]]
         rows += [_row([tensors.to_pixels(image) for image in samples[source]]), _row(made)]
     width = max(row.shape[1] for row in rows)
     rows = [np.pad(row, ((0, GAP_PX), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in rows]
-    return codec.encode(Picture(np.ascontiguousarray(np.concatenate(rows)), None, "png"), "png", 100)
+    return Picture(np.ascontiguousarray(np.concatenate(rows)), None, "png")
 
 
 def _translated(generator: nn.Module, image: Tensor) -> NDArray[np.uint8]:

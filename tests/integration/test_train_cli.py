@@ -1,0 +1,94 @@
+"""`translate train` as users call it: from a YAML and a folder to two published models that translate."""
+
+import json
+
+import pytest
+import yaml
+from training_set import picture, png
+from typer.testing import CliRunner
+
+from translate.cli.app import build_app
+from translate.errors import ConfigError, UsageError
+from translate.images import codec
+from translate.registry import ModelRegistry
+from translate.stores import open_store
+
+PIPELINE = {
+    "name": "waves",
+    "summary": "Colours to their inverse.",
+    "domains": {"a": "wave", "b": "inverse"},
+    "reverse_model": "unwaves",
+    "training": {
+        "objective": {"name": "cyclegan"},
+        "generator": {"architecture": "resnet", "width": 4, "blocks": 1},
+        "discriminator": {"architecture": "patchgan", "width": 4, "layers": 1},
+        "data": {"kind": "unpaired", "short_side_px": [32, 48], "crop_px": 32},
+        "images": 8,
+        "batch": 2,
+        "weights": "float16",
+    },
+}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = open_store("data")
+    for i in range(4):
+        store.put(f"trainA/{i}.png", png(picture(i)))
+        store.put(f"trainB/{i}.png", png(255 - picture(i)))
+    (tmp_path / "waves.yaml").write_text(yaml.safe_dump(PIPELINE))
+    return tmp_path
+
+
+def translate(*arguments):
+    result = CliRunner().invoke(build_app(), list(arguments))
+    if result.exception is not None:
+        raise result.exception
+    return result.stdout
+
+
+def test_train_publish_and_run(place):
+    said = translate("train", "--pipeline", "waves.yaml", "--data", "data", "--publish", "waves")
+    assert "published waves@1" in said
+    assert "published unwaves@1" in said
+    assert (place / "training/waves/samples/0000000008.png").is_file()
+    facts = ModelRegistry("models").load("unwaves").facts
+    assert (facts.domains.a, facts.domains.b) == ("inverse", "wave")
+    assert facts.provenance["images_seen"] == 8
+    card = ModelRegistry("models").file("waves", "card.jpg")
+    assert codec.decode(card).pixels.shape[0] > 64
+
+    translate("run", "--model", "waves", "--input", "data/trainA", "--output", "out")
+    assert codec.decode((place / "out/0.png").read_bytes()).pixels.shape == (48, 48, 3)
+
+
+def test_the_same_command_goes_on_and_a_longer_one_too(place):
+    first = ("train", "--pipeline", "waves.yaml", "--data", "data", "--json")
+    assert json.loads(translate(*first).splitlines()[-1])["images"] == 8
+    assert json.loads(translate(*first, "--images", "12").splitlines()[-1])["images"] == 12
+
+
+def test_dry_run_prints_what_would_be_trained(place):
+    said = translate("train", "--pipeline", "waves.yaml", "--data", "data", "--set", "train.batch=1", "--dry-run")
+    resolved = yaml.safe_load(said)
+    assert resolved["training"]["batch"] == 1
+    assert resolved["training"]["betas"] == [0.5, 0.999]
+    assert not (place / "training").exists()
+
+
+def test_the_other_direction_is_trained_by_its_pipeline(place):
+    resolved = yaml.safe_load(translate("train", "--pipeline", "photo2monet", "--data", "data", "--dry-run"))
+    assert resolved["name"] == "monet2photo"
+
+
+@pytest.mark.parametrize(("override", "error", "words"), [
+    ("batch=1", UsageError, "train.<key>"),
+    ("train.batch", UsageError, "train.<key>"),
+    ("train.batch=many", ConfigError, "training.batch"),
+    ("train.no_such=1", ConfigError, "no_such"),
+    ("train.nothing.crop_px=1", UsageError, "no group 'nothing'"),
+])
+def test_overrides_that_cannot_be(place, override, error, words):
+    with pytest.raises(error, match=words):
+        translate("train", "--pipeline", "waves.yaml", "--data", "data", "--set", override)
