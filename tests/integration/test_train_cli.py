@@ -63,7 +63,8 @@ def test_train_publish_and_run(place):
     assert codec.decode((place / "out/0.png").read_bytes()).pixels.shape == (48, 48, 3)
 
 
-def test_the_same_command_goes_on_and_a_longer_one_too(place):
+@pytest.mark.usefixtures("place")
+def test_the_same_command_goes_on_and_a_longer_one_too():
     first = ("train", "--pipeline", "waves.yaml", "--data", "data", "--json")
     assert json.loads(translate(*first).splitlines()[-1])["images"] == 8
     assert json.loads(translate(*first, "--images", "12").splitlines()[-1])["images"] == 12
@@ -77,11 +78,13 @@ def test_dry_run_prints_what_would_be_trained(place):
     assert not (place / "training").exists()
 
 
-def test_the_other_direction_is_trained_by_its_pipeline(place):
+@pytest.mark.usefixtures("place")
+def test_the_other_direction_is_trained_by_its_pipeline():
     resolved = yaml.safe_load(translate("train", "--pipeline", "photo2monet", "--data", "data", "--dry-run"))
     assert resolved["name"] == "monet2photo"
 
 
+@pytest.mark.usefixtures("place")
 @pytest.mark.parametrize(("override", "error", "words"), [
     ("batch=1", UsageError, "train.<key>"),
     ("train.batch", UsageError, "train.<key>"),
@@ -89,6 +92,6 @@ def test_the_other_direction_is_trained_by_its_pipeline(place):
     ("train.no_such=1", ConfigError, "no_such"),
     ("train.nothing.crop_px=1", UsageError, "no group 'nothing'"),
 ])
-def test_overrides_that_cannot_be(place, override, error, words):
+def test_overrides_that_cannot_be(override, error, words):
     with pytest.raises(error, match=words):
         translate("train", "--pipeline", "waves.yaml", "--data", "data", "--set", override)
