@@ -55,7 +55,8 @@ def painted(
                  "Default: all paintings alike.",
         ),
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="How often each photograph is painted for trainA.")] = 2,
+    styled: Annotated[int, typer.Option(min=0, help="How often a crop is painted for trainA by the teacher.")] = 1,
+    brushed: Annotated[int, typer.Option(min=0, help="How often a crop is painted for trainA in strokes.")] = 2,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     endpoint_url: EndpointUrl = None,
     as_json: AsJson = False,
@@ -69,8 +70,8 @@ def painted(
     painting_store = open_input(paintings, endpoint_url=endpoint_url)
     store = open_store(into, endpoint_url=endpoint_url)
     with console.progress("painted", as_json=as_json) as report:
-        counts = prepare(photo_store, painting_store, store, look=weights or None, count=count, seed=seed,
-                         report=report)
+        counts = prepare(photo_store, painting_store, store, look=weights or None, styled=styled,
+                         brushed=brushed, seed=seed, report=report)
     _show(counts, into, as_json=as_json)
 
 

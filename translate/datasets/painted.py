@@ -1,10 +1,11 @@
 """Photographs made painterly: paintings and photographs, widened by pairs with a known answer.
 
 Canvases are few, photographs many. A style-transfer teacher (Ghiasi et al. 2017, arXiv:1705.06830: a style image
-becomes a vector of 100 numbers, and one network paints any photograph by any vector) paints the photographs; so
-for those paintings the true photograph is known, and for each photograph one painted version.
+becomes a vector of 100 numbers, and one network paints any photograph by any vector) paints the photographs, and
+so does `translate.images.brush`, stroke by stroke; so for those paintings the true photograph is known, and for each
+photograph one painted version.
 
-    trainA      tiles of the paintings at two scales, and painted photographs
+    trainA      tiles of the paintings at two scales, photographs in their styles, photographs in brush strokes
     trainB      square crops of the photographs
     answersA    for each painted photograph of trainA, under its name: the true crop
     answersB    for each crop of trainB, under its name: the crop painted in one look
@@ -26,6 +27,7 @@ from translate import lookup
 from translate.datasets import require
 from translate.datasets.folder import centre_square, image_keys, read_pixels
 from translate.errors import DataError
+from translate.images.brush import paint
 from translate.images.codec import encode
 from translate.images.picture import Picture
 from translate.images.resize import resize, short_side
@@ -90,14 +92,16 @@ def prepare(
     store: ObjectStore,
     *,
     look: Mapping[str, float] | None = None,
-    count: int = 2,
+    styled: int = 1,
+    brushed: int = 2,
     seed: int = 0,
     report: Listener = silent,
 ) -> dict[str, int]:
     """Make the set from all photographs and paintings in two stores; returns images by folder.
 
     ``look`` mixes the one look of ``answersB``: name of a painting -> weight; without it, all paintings alike.
-    ``count`` is how often each crop is painted for ``trainA``. The same arguments give the same bytes.
+    ``styled`` and ``brushed`` are how often each crop is painted for ``trainA``: by the teacher, and in strokes.
+    The same arguments give the same bytes.
     """
     teacher = Teacher()
     photo_keys, painting_keys = image_keys(photos, ""), image_keys(paintings, "")
@@ -124,10 +128,14 @@ def prepare(
             write("trainB", base, crop)
             write("answersB", base, teacher.paint(crop, one_look, photo_chroma=LOOK_PHOTO_CHROMA))
             rng, own = np.random.default_rng((seed, done, number)), teacher.style(crop)
-            recipes = _recipes(rng, own, list(styles.values()), one_look, count)
-            for version, (style, chroma) in enumerate(recipes):
-                write("trainA", f"painted_{base}_{version}", teacher.paint(crop, style, photo_chroma=chroma))
-                write("answersA", f"painted_{base}_{version}", crop)
+            versions = [(f"styled_{base}_{version}", teacher.paint(crop, style, photo_chroma=chroma))
+                        for version, (style, chroma) in enumerate(
+                            _recipes(rng, own, list(styles.values()), one_look, styled))]
+            versions += [(f"brushed_{base}_{version}", paint(crop, int(rng.integers(2**31))))
+                         for version in range(brushed)]
+            for version_name, pixels in versions:
+                write("trainA", version_name, pixels)
+                write("answersA", version_name, crop)
         report(Progress(done, total, "pictures"))
     store.put("ATTRIBUTION.md", _attribution(photos, paintings).encode(), content_type="text/markdown")
     return counts

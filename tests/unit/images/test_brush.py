@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from translate.images.brush import paint
+from translate.images.codec import decode
+from translate.images.resize import resize
+from translate.shipped import shipped_folder
+
+
+@pytest.fixture(scope="module")
+def photo():
+    data = (shipped_folder("samples") / "photos" / "water8.jpg").read_bytes()
+    return resize(decode(data).pixels, 192, 384, how="auto")
+
+
+def luma(pixels):
+    return pixels.astype(float).mean(axis=2).ravel()
+
+
+def test_the_scene_stays_and_the_surface_is_painted(photo):
+    painted = paint(photo, 1)
+    assert (painted.shape, painted.dtype) == (photo.shape, np.uint8)
+    assert np.corrcoef(luma(photo), luma(painted))[0, 1] > 0.8
+    assert np.abs(painted.astype(int) - photo).mean() > 8
+    assert np.abs(painted.mean(axis=(0, 1)) - photo.mean(axis=(0, 1))).max() < 8  # no tint of its own
+
+
+def test_a_seed_is_a_painting(photo):
+    assert np.array_equal(paint(photo, 1), paint(photo, 1))
+    assert not np.array_equal(paint(photo, 1), paint(photo, 2))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 200), (40, 7)])
+def test_any_shape(shape):
+    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    assert paint(pixels, 0).shape == pixels.shape
