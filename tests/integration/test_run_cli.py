@@ -239,10 +239,13 @@ def test_a_signal_stops_gently_and_the_same_command_goes_on(translate_run, regis
     before = 0
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         pipe = subprocess.PIPE
-        process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=_environment())
-        _wait_for(tmp_path / "out", before + 5, process)
-        process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=_environment()) as process:
+            try:
+                _wait_for(tmp_path / "out", before + 5, process)
+                process.send_signal(number)
+                out, err = process.communicate(timeout=120)
+            finally:
+                process.kill()
         assert process.returncode == code, err
         assert "the same command goes on" in out
         done = len(contents(open_store(str(tmp_path / "out"))))
@@ -275,7 +278,7 @@ def _environment() -> dict[str, str]:
 
 def _wait_for(folder: Path, count: int, process: subprocess.Popen[str]) -> None:
     """Until so many outputs are there, or the process ends."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < until:
         if len(list(folder.glob("set*/*.png"))) >= count:
             return

@@ -15,7 +15,7 @@ TRANSLATE = Path(sys.executable).with_name("translate")
 
 
 def call(*args, **env):
-    return subprocess.run([TRANSLATE, *args], capture_output=True, text=True, timeout=60, check=False,
+    return subprocess.run([TRANSLATE, *args], capture_output=True, text=True, timeout=120, check=False,
                           env={**os.environ, **env})
 
 
@@ -27,7 +27,7 @@ def program(body, *args):
 
 
 def run_program(body, *args, **env):
-    return subprocess.run(program(body, *args), capture_output=True, text=True, timeout=60, check=False,
+    return subprocess.run(program(body, *args), capture_output=True, text=True, timeout=120, check=False,
                           env={**os.environ, **env})
 
 
