@@ -100,7 +100,7 @@ def test_publishers_at_once_get_versions_of_their_own(url):
 
     def publish(seed):
         network, facts = made(seed)
-        start.wait()
+        start.wait(60)
         return ModelRegistry(url).publish("m", network, facts.model_copy(update={"provenance": {"seed": seed}}), {})
 
     with ThreadPoolExecutor(count) as pool:

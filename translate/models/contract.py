@@ -15,7 +15,8 @@ A generator maps ``(N, in_channels, H, W)`` float in [-1, 1] to ``(N, out_channe
 
 from __future__ import annotations
 
-import ast
+import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, runtime_checkable
 
@@ -88,8 +89,7 @@ def build(role: Role, name: str, config: ArchitectureConfig) -> nn.Module:
     return cast("nn.Module", module.Network(config))
 
 
+@cache
 def _role(path: Path) -> str | None:
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "ROLE" for t in node.targets):
-            return str(ast.literal_eval(node.value))
-    return None
+    found = re.search(r'^ROLE = "(\w+)"$', path.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else None
