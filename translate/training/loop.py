@@ -15,7 +15,7 @@ from translate.errors import ConfigError, TrainingError
 from translate.images.codec import encode
 from translate.models.contract import build, parse_config
 from translate.objectives.contract import build_objective
-from translate.progress import Progress, silent
+from translate.progress import Progress, duration, silent
 from translate.training import schedules
 from translate.training.data import TrainingData
 from translate.training.pool import HistoryPool
@@ -142,7 +142,10 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
 
         # Status, picture, checkpoint.
         done = state.seen >= training.images or bool(minutes and state.seconds >= minutes * 60)
-        on_progress(Progress(state.seen, training.images, "images", f"loss {sum(losses.values()):.2f}"))
+        note = f"loss {sum(losses.values()):.2f}"
+        if minutes:  # how many images that will be is not known: the total is the time
+            note += f", {duration(max(0.0, minutes * 60 - state.seconds))} of training left"
+        on_progress(Progress(state.seen, None if minutes else training.images, "images", note))
         if done or state.seconds - spoken >= STATUS_SECONDS:
             spoken = state.seconds
             speed = (state.seen - seen_before) / max(state.seconds - seconds_before, 1e-9)

@@ -133,3 +133,12 @@ def test_a_crop_that_the_network_cannot_take(data, tmp_path):
     options = {"data": UNPAIRED["data"] | {"crop_px": 30}}
     with pytest.raises(ConfigError, match="multiple of 4"):
         train(training(**options), data, open_store(str(tmp_path / "out")))
+
+
+def test_with_minutes_the_time_left_is_told_and_no_total_of_images(data, tmp_path):
+    reports = []
+    trained = train(training(images=10**6), data, open_store(str(tmp_path / "out")), minutes=0.02,
+                    on_progress=reports.append)
+    assert 0 < trained.seen < 10**6
+    assert reports[-1].total is None
+    assert "0 s of training left" in reports[-1].note
