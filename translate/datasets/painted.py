@@ -93,8 +93,8 @@ def prepare(
     store: ObjectStore,
     *,
     look: Mapping[str, float] | None = None,
-    styled: int = 1,
-    brushed: int = 2,
+    styled: int = 2,
+    brushed: int = 0,
     seed: int = 0,
     report: Listener = silent,
 ) -> dict[str, int]:

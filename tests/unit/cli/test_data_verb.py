@@ -29,7 +29,7 @@ def test_painted(tmp_path):
     picture(tmp_path / "photos/a.png", 0)
     picture(tmp_path / "paintings/b.png", 1)
     done = CliRunner().invoke(app, ["prepare", "painted", "--photos", str(tmp_path / "photos"), "--paintings",
-                                    str(tmp_path / "paintings"), "--into", str(tmp_path / "out"), "--brushed", "0",
+                                    str(tmp_path / "paintings"), "--into", str(tmp_path / "out"), "--styled", "1",
                                     "--look", "b=1", "--json"])
     assert done.exit_code == 0, done.output
     counts = json.loads(done.stdout)["images"]
