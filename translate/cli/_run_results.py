@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from translate.cli import console
-from translate.pages.run import readable
+from translate.pages.template import readable
 from translate.progress import duration, rate
 
 if TYPE_CHECKING:

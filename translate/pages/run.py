@@ -5,21 +5,15 @@ One self-contained HTML file: images are data URIs, and its content policy forbi
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
-from translate.progress import duration, rate
+from translate.pages.template import render
+from translate.progress import rate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_HERE = Path(__file__).parent
 SHOWN_FAILURES = 200
 """Longer lists are cut here, and the page says how many are left out."""
 
@@ -76,50 +70,16 @@ class RunPage:
 
 def render_run_page(page: RunPage) -> bytes:
     """The page as UTF-8 HTML. Any string may hold anything: keys are other people's."""
-    css = (_HERE / "page.css").read_text(encoding="utf-8")
-    script = (_HERE / "compare.js").read_text(encoding="utf-8")
-    html = _environment().get_template("run.html.j2").render(
+    return render(
+        "run.html.j2",
+        styles=("page.css",),
+        script="compare.js",
         page=page,
-        css=Markup(css),  # noqa: S704 - our own file
-        script=Markup(script),  # noqa: S704 - our own file
-        css_hash=_csp_hash(css),
-        script_hash=_csp_hash(script),
         codes=sorted(page.codes.items(), key=lambda item: (-item[1], item[0])),
         shown=page.failures[:SHOWN_FAILURES],
         shares=_shares(page),
         rate=rate(page.ok / page.seconds) if page.ok and page.seconds > 0 else "0",
     )
-    return html.encode()
-
-
-def readable(text: str) -> str:
-    """Text whose control characters, line ends, direction overrides and stray surrogates show as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, finalize=_finalize,
-    )
-    environment.filters["duration"] = duration
-    environment.filters["count"] = lambda number: f"{number:,}"
-    environment.filters["jpeg"] = lambda data: "data:image/jpeg;base64," + _base64(data)
-    return environment
-
-
-def _finalize(value: object) -> object:
-    """What jinja does to every value before it escapes it; so no string of others is forgotten."""
-    return readable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
-
-
-def _csp_hash(text: str) -> str:
-    """The content policy's name for an inline style or script."""
-    return "sha256-" + _base64(hashlib.sha256(text.encode()).digest())
 
 
 def _shares(page: RunPage) -> list[tuple[str, float, float]]:

@@ -6,7 +6,7 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
-from translate.pages.run import SHOWN_FAILURES, Failure, RunPage, Sample, readable, render_run_page
+from translate.pages.run import SHOWN_FAILURES, Failure, RunPage, Sample, render_run_page
 
 PAGE = RunPage(
     pipeline="monet2photo", model="monet2photo@1", run="2026-11-22T0210-7f3a", started="2026-11-22T02:10:11Z",
@@ -98,11 +98,6 @@ def test_hostile_strings_stay_text():
     assert [tag for tag, _ in page.tags] == calm
     assert "\"><script>alert(1)</script>'\\u202egpj.\\n\\x1b[31m\\udc80.jpg" in page.text
     assert "\u202e" not in page.text
-
-
-def test_readable_leaves_the_world_s_scripts_alone():
-    assert readable("写真/Œuvre é.jpg") == "写真/Œuvre é.jpg"
-    assert readable("a\tb") == "a\\tb"
 
 
 def test_long_failure_lists_are_cut_with_a_count():
