@@ -7,23 +7,20 @@ unit is cut in halves until the image that kills its worker stands alone.
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 
 import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
+from pipelines.cluster import connect, in_one_line, refuse_memory
 from translate.batch.executor import begun
 from translate.batch.ledger import unhappy
 from translate.batch.worker import Worker, open_engine
-from translate.errors import StoreError, TranslateError, UsageError
+from translate.errors import StoreError, TranslateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -42,7 +39,6 @@ DEATHS_WHILE_LOADING = 3
 WAIT_S = 0.5
 SLOW_START_S = 15.0
 """Workers that are not ready after this are worth an explanation."""
-CONNECT_TIMEOUT_S = 5.0
 
 
 class RayExecutor:
@@ -51,7 +47,7 @@ class RayExecutor:
     name = "ray"
 
     def __init__(self, workers: int | None = None) -> None:
-        _connect()
+        connect()
         nodes = [node["Resources"].get("CPU", 0.0) for node in cast("Any", ray).nodes() if node["Alive"]]
         self._workers, self._cpus = share_out(nodes, workers)
 
@@ -69,12 +65,7 @@ class RayExecutor:
         say: Callable[[str], None],
     ) -> Generator[Finished, None, None]:
         """As `translate.batch.executor.Executor` says; units finish in any order."""
-        for store in (task.source, task.output):
-            if store.url.startswith("memory:"):
-                raise UsageError(
-                    f"{store.url} is in the memory of this process, where Ray's workers cannot reach it; "
-                    "use --executor local, or another store"
-                )
+        refuse_memory((task.source, task.output), instead="use --executor local")
         pool = _Pool(task, self._workers, self._cpus)
         try:
             yield from _Dispatch(units, pool, report, stopped, say).run()
@@ -241,11 +232,11 @@ class _Dispatch:
             self._idle(waited)
             return None
         except (RayActorError, OutOfMemoryError) as error:
-            return self._died(waited, _reason(error))
+            return self._died(waited, in_one_line(error))
         except RayTaskError as error:
             raise _ours(error) from error
         except RayError as error:
-            raise TranslateError(f"Ray lost a worker's answer; run again to go on: {_reason(error)}") from error
+            raise TranslateError(f"Ray lost a worker's answer; run again to go on: {in_one_line(error)}") from error
         call.done.add(entry.key)
         return self._record(call.attempt.unit, entry)
 
@@ -308,50 +299,3 @@ class _Dispatch:
 def _ours(error: RayTaskError) -> BaseException:
     """The exception that a worker raised, as it was raised there."""
     return error.cause if isinstance(error.cause, BaseException) else error
-
-
-def _reason(error: RayError) -> str:
-    """The one line of Ray's explanation that says most: of a lack of memory the first, else the last."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return lines[0 if isinstance(error, OutOfMemoryError) else -1].rstrip(".")
-
-
-def _connect() -> None:
-    """Attach to the Ray at ``RAY_ADDRESS``, or start one here; quietly, and without taking over SIGTERM.
-
-    Raises `UsageError` if nobody can be reached at the address.
-    """
-    if ray.is_initialized():
-        return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray's own default is 15: beside any other work its workers would get next to nothing of the processors.
-    os.environ.setdefault("RAY_worker_niceness", "0")
-    handler = signal.getsignal(signal.SIGTERM)
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    address = os.environ.get("RAY_ADDRESS")
-    try:
-        if address:
-            _refuse_silence(address)
-            ray.init(**quiet)
-        else:
-            ray.init(address="local", include_dashboard=False, **quiet)
-    except (ConnectionError, ValueError) as error:
-        if not address:
-            raise
-        raise UsageError(
-            f"cannot connect to Ray at RAY_ADDRESS={address}: {error}. Correct it, or unset it to start Ray here"
-        ) from error
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, handler)
-
-
-def _refuse_silence(address: str) -> None:
-    """Raise `ConnectionError` if nobody listens at ``host:port``; Ray itself would try for minutes."""
-    parts = urlsplit(address if "://" in address else f"ray://{address}")
-    if parts.port is None:  # auto, local
-        return
-    try:
-        socket.create_connection((parts.hostname or "", parts.port), CONNECT_TIMEOUT_S).close()
-    except OSError as error:
-        raise ConnectionError(f"nobody answers there ({error.strerror or error})") from error

@@ -1,0 +1,79 @@
+"""What the jobs share: a Ray to work on, and its explanations in one line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import ray
+from ray.exceptions import OutOfMemoryError
+
+from translate.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from translate.stores.contract import ObjectStore
+
+CONNECT_TIMEOUT_S = 5.0
+
+
+def refuse_memory(stores: Iterable[ObjectStore], instead: str) -> None:
+    """Raise `UsageError` for a store that only this process can see; ``instead`` says how to do without Ray."""
+    for store in stores:
+        if store.url.startswith("memory:"):
+            raise UsageError(
+                f"{store.url} is in the memory of this process, where Ray's workers cannot reach it; "
+                f"{instead}, or another store"
+            )
+
+
+def in_one_line(error: Exception) -> str:
+    """The one line of Ray's explanation that says most: of a lack of memory the first, else the last."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[0 if isinstance(error, OutOfMemoryError) else -1].rstrip(".")
+
+
+def connect() -> None:
+    """Attach to the Ray at ``RAY_ADDRESS``, or start one here; quietly, and without taking over SIGTERM.
+
+    Raises `UsageError` if nobody can be reached at the address.
+    """
+    if ray.is_initialized():
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray's own default is 15: beside any other work its workers would get next to nothing of the processors.
+    os.environ.setdefault("RAY_worker_niceness", "0")
+    handler = signal.getsignal(signal.SIGTERM)
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    address = os.environ.get("RAY_ADDRESS")
+    try:
+        if address:
+            _refuse_silence(address)
+            ray.init(**quiet)
+        else:
+            ray.init(address="local", include_dashboard=False, **quiet)
+    except (ConnectionError, ValueError) as error:
+        if not address:
+            raise
+        raise UsageError(
+            f"cannot connect to Ray at RAY_ADDRESS={address}: {error}. Correct it, or unset it to start Ray here"
+        ) from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
+
+
+def _refuse_silence(address: str) -> None:
+    """Raise `ConnectionError` if nobody listens at ``host:port``; Ray itself would try for minutes."""
+    parts = urlsplit(address if "://" in address else f"ray://{address}")
+    if parts.port is None:  # auto, local
+        return
+    try:
+        socket.create_connection((parts.hostname or "", parts.port), CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise ConnectionError(f"nobody answers there ({error.strerror or error})") from error

@@ -1,0 +1,26 @@
+"""Reaching a Ray, and what it says."""
+
+import socket
+
+import pytest
+from ray.exceptions import OutOfMemoryError, RayError
+
+from pipelines import cluster
+from translate.errors import UsageError
+
+
+def test_a_ray_address_where_nobody_answers_is_an_error_at_once(monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    monkeypatch.setattr(cluster.ray, "is_initialized", lambda: False)  # other tests may have started Ray
+    with pytest.raises(UsageError, match=f"RAY_ADDRESS={address}: nobody answers there .*unset it"):
+        cluster.connect()
+
+
+def test_the_reason_of_a_death_is_one_line():
+    killed = OutOfMemoryError("1 worker(s) were killed.\nUsage: ...\nRefer to the documentation")
+    assert cluster.in_one_line(killed) == "1 worker(s) were killed"
+    died = RayError("The actor died.\n\nModuleNotFoundError: No module named 'x'\n")
+    assert cluster.in_one_line(died) == "ModuleNotFoundError: No module named 'x'"
