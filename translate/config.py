@@ -131,6 +131,16 @@ _PLACES: set[str] = set().union(*_PLACES_OF.values())
 """The keys of `Data` that say where images are."""
 
 
+class Evaluation(Frozen):
+    """A small evaluation while training, on held-out images, to find the best snapshot."""
+
+    every_images: int = Field(ge=1)
+    images: int = Field(default=64, ge=4)
+    """At most so many of the held-out images of each domain are looked at."""
+    best_by: Literal["kid", "layer_distance"] = "kid"
+    """What the best snapshot is lowest in, over all directions; ``layer_distance`` needs pairs."""
+
+
 class Training(Frozen):
     """A training: the game, its players, its data and its pace. Durations are in images seen."""
 
@@ -153,6 +163,8 @@ class Training(Frozen):
     """Half-life of the moving average of the generators' weights; the average is what is published."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """``auto``: bfloat16 where the processor multiplies it in hardware."""
+    evaluation: Evaluation | None = None
+    """None: the last snapshot is published."""
     sample_every_images: int = Field(default=2000, ge=1)
     checkpoint_every_images: int = Field(default=2000, ge=1)
     weights: Literal["float32", "float16"] = "float32"

@@ -98,23 +98,24 @@ class ModelRegistry:
 
         Raises `ModelError`, listing what is known, if there is none, and what `read_bundle` raises.
         """
-        store, prefix = self._find(reference)
+        store, prefix = self.place(reference)
         return read_bundle(store, prefix)
 
     def document(self, reference: str) -> Document:
         """``model.json`` of one model, without its weights; raises as `load` does."""
-        store, prefix = self._find(reference)
+        store, prefix = self.place(reference)
         return read_document(store, prefix)
 
     def file(self, reference: str, name: str) -> bytes:
         """A file beside a model, e.g. ``card.md``; raises `ModelError` if it has none of that name."""
-        store, prefix = self._find(reference)
+        store, prefix = self.place(reference)
         try:
             return store.get(prefix + name).data
         except NotFoundError as error:
             raise ModelError(f"{reference} has no {name}") from error
 
-    def _find(self, reference: str) -> tuple[ObjectStore, str]:
+    def place(self, reference: str) -> tuple[ObjectStore, str]:
+        """The store that holds a model, and its prefix there; raises as `load` does."""
         name, at, number = reference.partition("@")
         _check_name(name)
         if at and not re.fullmatch(r"[1-9]\d{0,8}", number):
@@ -139,6 +140,20 @@ def open_model(reference: str, registry_url: str | None = None) -> Translator:
     if "/" in reference or os.sep in reference:
         return read_bundle(open_store(reference), "")
     return ModelRegistry(registry_url).load(reference)
+
+
+def open_beside(reference: str, name: str, registry_url: str | None = None) -> bytes | None:
+    """A file that lies beside what `open_model` opens, e.g. ``card.md``; None if there is none.
+
+    Raises as `open_model` does if there is no such model.
+    """
+    if reference.endswith(SUFFIXES):
+        return None
+    if "/" in reference or os.sep in reference:
+        store, prefix = open_store(reference), ""
+    else:
+        store, prefix = ModelRegistry(registry_url).place(reference)
+    return store.get(prefix + name).data if name in read_document(store, prefix).files else None
 
 
 def import_foreign(

@@ -19,6 +19,9 @@ def train(
     publish: Annotated[str | None, typer.Option(help="Publish the result under this name.")] = None,
     registry: Annotated[str | None, typer.Option(help="Registry URL [TRANSLATE_REGISTRY, else ./models].")] = None,
     resume: Annotated[Literal["auto", "never"], typer.Option(help="Go on from the last checkpoint, or not.")] = "auto",
+    from_: Annotated[str | None, typer.Option("--from", help="Begin from a published model, NAME@VERSION, with all "
+                                              "roles of its game; or from the generator in a .pth file.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order, crops [the pipeline's].")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override a value, e.g. train.batch=4.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON instead of words.")] = False,
@@ -31,17 +34,20 @@ def train(
     from translate.training.loop import train as run_training
     from translate.training.publish import publish as publish_models
     from translate.training.resolve import resolve_training
+    from translate.training.roles import read_beginning
 
-    resolved = resolve_training(pipeline, set_ or [], images)
+    seeded = [] if seed is None else [f"train.seed={seed}"]
+    resolved = resolve_training(pipeline, [*(set_ or []), *seeded], images)
     training = resolved.training
     assert training is not None
     if dry_run:
         values: dict[str, Any] = resolved.model_dump(mode="json")
         console.result_json(values) if as_json else console.result(yaml.safe_dump(values, sort_keys=False).rstrip())
         return
+    begin = read_beginning(from_, registry, "G_ab") if from_ else None
     place = output or f"./training/{resolved.name}"
     with console.progress("training", as_json=as_json) as listener:
-        trained = run_training(training, open_input(data), open_store(place), minutes=minutes,
+        trained = run_training(training, open_input(data), open_store(place), begin=begin, minutes=minutes,
                                resume=resume == "auto", on_progress=listener)
     names = publish_models(trained, resolved, ModelRegistry(registry), publish, data) if publish else []
     if as_json:

@@ -20,7 +20,7 @@ from translate.images.augment import Augment
 from translate.images.resize import resize, short_side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -62,14 +62,15 @@ class TrainingData:
         answers = len(self._answers["a"]) + len(self._answers["b"])
         return f"{len(self._a)} images of a, {len(self._b)} of b" + (f", {answers} answers" if answers else "")
 
-    def batches(self, seen: int, batch: int) -> Iterator[dict[str, Tensor]]:
-        """Endless batches from the ``seen``-th image on, prepared ahead in threads."""
+    def batches(self, seen: int, batch: int, part: slice = slice(None)) -> Generator[dict[str, Tensor]]:
+        """Endless batches from the ``seen``-th image on, prepared ahead in threads; only ``part`` of each batch."""
+        places = range(batch)[part]
         with ThreadPoolExecutor(2, thread_name_prefix="data") as pool:
-            waiting = [pool.submit(self.batch, seen + i * batch, batch) for i in range(AHEAD)]
+            waiting = [pool.submit(self.batch, seen + i * batch + places.start, len(places)) for i in range(AHEAD)]
             while True:
                 ready = waiting.pop(0)
                 seen += batch
-                waiting.append(pool.submit(self.batch, seen + (AHEAD - 1) * batch, batch))
+                waiting.append(pool.submit(self.batch, seen + (AHEAD - 1) * batch + places.start, len(places)))
                 yield ready.result()
 
     def batch(self, start: int, count: int) -> dict[str, Tensor]:
@@ -77,6 +78,12 @@ class TrainingData:
         item = self._pair if self._config.kind == "paired" else self._two
         collated: dict[str, Tensor] = default_collate([item(start + i) for i in range(count)])
         return collated
+
+    def names(self, start: int, count: int) -> list[str]:
+        """Names of images ``start`` to ``start + count``, by domain, for messages: ``a/<name>``, ``b/<name>``."""
+        streams = ((0, "a"),) if self._config.kind == "paired" else ((0, "a"), (1, "b"))
+        return [f"{domain}/{self._drawn(self._names[domain], start + i, stream)}"
+                for i in range(count) for stream, domain in streams]
 
     def samples(self, count: int) -> dict[str, list[Tensor]]:
         """Up to ``count`` whole test images of each domain, as small as training shows them; (C, H, W) each.

@@ -6,21 +6,23 @@ import copy
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from translate.config import canonical_json, digest
-from translate.errors import ConfigError, TrainingError
+from translate.errors import TrainingError
 from translate.images.codec import encode
-from translate.models.contract import build, parse_config
 from translate.objectives.contract import build_objective
 from translate.progress import Progress, duration, silent
 from translate.training import schedules
 from translate.training.data import TrainingData
+from translate.training.networks import build_networks, precision_of
 from translate.training.pool import HistoryPool
+from translate.training.selection import Selection
 from translate.training.sheet import sample_sheet
 from translate.training.state import State, load_checkpoint, save_checkpoint
+from translate.training.watch import warnings_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,23 +32,33 @@ if TYPE_CHECKING:
     from translate.config import Training
     from translate.images.picture import Picture
     from translate.models.contract import ArchitectureConfig
-    from translate.objectives.contract import Objective
     from translate.progress import Listener
     from translate.stores.contract import ObjectStore
+    from translate.training.roles import Beginning
 
 STATUS_SECONDS = 20.0
+MOST_RECOVERIES = 4
+"""Times that a training goes back to its last checkpoint, at half the rate each time, before it gives up."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The outcome: averaged generators of every direction with what made them."""
+    """The outcome: averaged generators of every direction with what made them; the best snapshot if one was sought."""
 
     generators: Mapping[str, nn.Module]
+    networks: Mapping[str, nn.Module]
+    """Every role of the game, not averaged: what a later training goes on from."""
     directions: Mapping[str, tuple[str, str]]
     architecture: str
     configs: Mapping[str, ArchitectureConfig]
     seen: int
+    """Images that had been seen when these weights were taken."""
     seconds: float
+    """Of the whole training."""
+    chosen_by: str
+    """Why these weights, in words."""
+    parent: str | None
+    """The model that the training began from."""
     config_digest: str
     precision: str
     data: str
@@ -60,27 +72,32 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     data: ObjectStore,
     output: ObjectStore,
     *,
+    begin: Beginning | None = None,
     minutes: float | None = None,
     resume: bool = True,
     on_progress: Listener = silent,
 ) -> Trained:
     """Train until ``training.images`` are seen, or ``minutes`` have passed in all; goes on from the last checkpoint.
 
-    Writes to ``output``: ``config.json``, ``status.jsonl``, ``samples/<images>.png``, ``checkpoints/``. With
-    ``minutes`` the learning rate falls with the larger of both shares, so that it ends low either way.
-    Raises `ConfigError`, `DataError`, `TrainingError`.
+    Without a checkpoint it starts from the weights of ``begin``, else from random ones. Writes to ``output``:
+    ``config.json``, ``status.jsonl``, ``evaluations.jsonl``, ``events.jsonl``, ``samples/<images>.png``,
+    ``checkpoints/``. With ``minutes`` the learning rate falls with the larger of both shares, so that it ends low
+    either way. Raises `ConfigError`, `DataError`, `ModelError`, `TrainingError`.
     """
     # What is played, by whom, on what.
     torch.manual_seed(training.seed)
     objective = build_objective(training.objective, "training.objective")
-    networks, architecture, configs = _networks(training, objective)
+    networks, architecture, configs = build_networks(training, objective)
+    if begin is not None:
+        begin.load_into(networks)
     generators = {name: network for name, network in networks.items() if name in configs}
     heads = objective.heads(networks)
     players = {"generator": generators | heads,
                "discriminator": {name: network for name, network in networks.items() if name not in configs}}
     networks |= heads
     images = TrainingData(data, training.data, seed=training.seed)
-    precision = _precision(training.precision)
+    selection = Selection(training, data, objective.directions, architecture, configs)
+    precision = precision_of(training.precision)
     state = State(
         networks=networks,
         averages={name: copy.deepcopy(network) for name, network in generators.items()},
@@ -91,9 +108,9 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
         random=torch.Generator().manual_seed(training.seed),
     )
     values = training.model_dump(mode="json")
-    config_digest = digest({k: v for k, v in values.items() if not k.endswith("_every_images") and k != "images"})
-    if resume:
-        load_checkpoint(output, state, config_digest)
+    config_digest = _digest(values, begin)
+    if not (resume and load_checkpoint(output, state, config_digest)):
+        save_checkpoint(output, state, config_digest)  # something to go back to, from the first step on
     output.put("config.json", canonical_json(values).encode(), content_type="application/json")
     shown = images.samples(4)
 
@@ -103,7 +120,8 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     while state.seen < training.images and not (minutes and state.seconds >= minutes * 60):
         # Rate: a share of the way in images, or in minutes if that is further.
         way = state.seen if not minutes else max(state.seen, int(state.seconds / (minutes * 60) * training.images))
-        rate = schedules.learning_rate(way, training.images, base=training.learning_rate,
+        base = training.learning_rate / 2**state.recoveries
+        rate = schedules.learning_rate(way, training.images, base=base,
                                        warmup_images=training.warmup_images, decay_from=training.decay_from)
         for optimizer in state.optimizers.values():
             for group in optimizer.param_groups:
@@ -116,6 +134,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
             made = objective.translate(networks, batch)
         losses: dict[str, float] = {}
+        trouble = ""
         for player in objective.order:
             for network in players["discriminator"].values():
                 network.requires_grad_(player == "discriminator")
@@ -128,9 +147,19 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
                     terms = objective.discriminator_loss(networks, batch, old)
             state.optimizers[player].zero_grad(set_to_none=True)
             torch.autograd.backward([term.mean() for term in terms.values()])
-            _check_finite(players[player], terms, state.seen)
+            trouble = _not_finite(players[player], terms)
+            if trouble:
+                break
             state.optimizers[player].step()
             losses |= {name: float(term.detach().mean()) for name, term in terms.items()}
+
+        # Never a step on a gradient that is not finite: back to the last good state, at half the rate.
+        if trouble:
+            trouble += f"; images: {', '.join(images.names(state.seen, training.batch))}"
+            _go_back(output, state, config_digest, trouble)
+            batches.close()
+            batches = images.batches(state.seen, training.batch)
+            continue
 
         # The average that will be published.
         state.seen += training.batch
@@ -140,7 +169,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
             for kept, now in zip(average.state_dict().values(), networks[name].state_dict().values(), strict=True):
                 kept.lerp_(now, 1 - decay) if kept.is_floating_point() else kept.copy_(now)
 
-        # Status, picture, checkpoint.
+        # Status, picture, evaluation, checkpoint.
         done = state.seen >= training.images or bool(minutes and state.seconds >= minutes * 60)
         note = f"loss {sum(losses.values()):.2f}"
         if minutes:  # how many images that will be is not known: the total is the time
@@ -151,60 +180,67 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
             speed = (state.seen - seen_before) / max(state.seconds - seconds_before, 1e-9)
             state.history.append({"images": state.seen, "seconds": round(state.seconds, 1), "rate": rate,
                                   "images_per_s": round(speed, 2)} | {k: round(v, 4) for k, v in losses.items()})
-            lines = "".join(json.dumps(line) + "\n" for line in state.history)
-            output.put("status.jsonl", lines.encode(), content_type="application/jsonl")
+            _put_lines(output, "status.jsonl", state.history)
         if done or _due(state.seen, training.batch, training.sample_every_images):
             sheet = encode(sample_sheet(state.averages, objective.directions, shown), "png", 100)
             output.put(f"samples/{state.seen:010d}.png", sheet, content_type="image/png")
+            for warning in warnings_of(state.averages, objective.directions, shown):
+                state.events.append({"images": state.seen, "event": "warning", "message": warning})
+        if training.evaluation and (done or _due(state.seen, training.batch, training.evaluation.every_images)):
+            selection.consider(state)
+        if done or _due(state.seen, training.batch, training.sample_every_images):
+            _put_lines(output, "evaluations.jsonl", state.evaluations)
+            _put_lines(output, "events.jsonl", state.events)
         if done or _due(state.seen, training.batch, training.checkpoint_every_images):
             save_checkpoint(output, state, config_digest)
 
+    # The outcome: the best snapshot if one was sought, else the last.
+    chosen_by, seen = "the last snapshot", state.seen
+    if state.best is not None:
+        chosen_by, seen = selection.words(state), state.best.seen
+        for kept, now in ((state.best.networks, state.networks), (state.best.averages, state.averages)):
+            for name, network in now.items():
+                network.load_state_dict(kept[name])
     sheets = {role: sample_sheet(state.averages, {role: way}, shown) for role, way in objective.directions.items()}
-    return Trained(state.averages, objective.directions, architecture, configs, state.seen, state.seconds,
-                   config_digest, precision, images.describe(), sheets)
+    return Trained(state.averages, state.networks, objective.directions, architecture, configs, seen, state.seconds,
+                   chosen_by, begin and begin.reference, config_digest, precision, images.describe(), sheets)
 
 
-def _networks(
-    training: Training, objective: Objective
-) -> tuple[dict[str, nn.Module], str, dict[str, ArchitectureConfig]]:
-    """Every network of the game, fully built; the architecture and configurations of the generators."""
-    networks: dict[str, nn.Module] = {}
-    configs: dict[str, ArchitectureConfig] = {}
-    architecture = ""
-    for name, role in objective.roles(training.data.channels_a, training.data.channels_b).items():
-        values = dict(training.generator if role.kind == "generator" else training.discriminator)
-        given = {"in_channels", "out_channels"} & values.keys()
-        if given:
-            raise ConfigError(f"training.{role.kind}: {', '.join(sorted(given))} follow from data.channels_a and "
-                              "channels_b and the objective; leave them out")
-        values["in_channels"] = role.in_channels
-        if role.kind == "generator":
-            values["out_channels"] = role.out_channels
-        found, config = parse_config(role.kind, values, f"training.{role.kind}")
-        networks[name] = build(role.kind, found, config).to(memory_format=torch.channels_last)
-        if role.kind == "generator":
-            architecture, configs[name] = found, config
-            if training.data.crop_px % config.multiple:
-                raise ConfigError(f"training.data.crop_px {training.data.crop_px} must be a multiple of "
-                                  f"{config.multiple} for {found}")
-    return networks, architecture, configs
+def _digest(values: Mapping[str, Any], begin: Beginning | None) -> str:
+    """Of everything that the weights follow from; how long it goes on and what is looked at is not of it."""
+    looks = {"images", "evaluation", "sample_every_images", "checkpoint_every_images"}
+    decisive = {key: value for key, value in values.items() if key not in looks}
+    return digest(decisive | ({} if begin is None else {"begin": begin.digest}))
 
 
-def _precision(wanted: str) -> str:
-    if wanted != "auto":
-        return wanted
-    return "bfloat16" if torch.cpu._is_amx_tile_supported() else "float32"  # noqa: SLF001 - no public question exists
-
-
-def _check_finite(networks: Mapping[str, nn.Module], terms: Mapping[str, Tensor], seen: int) -> None:
-    """Never a step on a non-finite gradient."""
+def _not_finite(networks: Mapping[str, nn.Module], terms: Mapping[str, Tensor]) -> str:
+    """What is not finite, in words; empty if all gradients are."""
     gradients = [p.grad for network in networks.values() for p in network.parameters() if p.grad is not None]
     norms = torch._foreach_norm(gradients)  # noqa: SLF001 - the public clip_grad_norm_ uses it, one call for all
-    if not bool(torch.isfinite(torch.stack(norms)).all()):
-        bad = [name for name, term in terms.items() if not bool(torch.isfinite(term).all())]
-        raise TrainingError(f"after {seen} images a gradient is not finite (terms that are not: "
-                            f"{', '.join(bad) or 'none, so it arose on the way back'}); the last checkpoint is whole. "
-                            "Lower training.learning_rate or set training.precision to float32")
+    if bool(torch.isfinite(torch.stack(norms)).all()):
+        return ""
+    bad = [name for name, term in terms.items() if not bool(torch.isfinite(term).all())]
+    return f"a gradient is not finite (terms that are not: {', '.join(bad) or 'none, so it arose on the way back'})"
+
+
+def _go_back(output: ObjectStore, state: State, config_digest: str, trouble: str) -> None:
+    """To the last checkpoint, at half the rate from there on; raises `TrainingError` after too often."""
+    at, recoveries, seconds = state.seen, state.recoveries + 1, state.seconds
+    message = f"after {at} images {trouble}"
+    events = [*state.events, {"images": at, "event": "recovered", "message": message}]
+    if recoveries > MOST_RECOVERIES:
+        _put_lines(output, "events.jsonl", [*events[:-1], {**events[-1], "event": "gave up"}])
+        raise TrainingError(f"{message}. The training went back {MOST_RECOVERIES} times, at half the rate each time, "
+                            "and gives up; the last checkpoint is whole. Lower training.learning_rate, or set "
+                            "training.precision to float32, and look at these images")
+    load_checkpoint(output, state, config_digest)
+    state.recoveries, state.events, state.seconds = recoveries, events, seconds
+    _put_lines(output, "events.jsonl", events)
+
+
+def _put_lines(output: ObjectStore, key: str, lines: list[dict[str, Any]]) -> None:
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    output.put(key, text.encode(), content_type="application/jsonl")
 
 
 def _due(seen: int, batch: int, every: int) -> bool:

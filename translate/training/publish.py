@@ -10,6 +10,7 @@ import translate
 from translate.config import Domains, digest
 from translate.images.codec import encode
 from translate.models.translator import ModelFacts
+from translate.training.roles import ROLES_FILE, pack_roles
 
 if TYPE_CHECKING:
     from translate.config import Pipeline
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 
 
 def publish(trained: Trained, pipeline: Pipeline, registry: ModelRegistry, name: str, data_url: str) -> list[str]:
-    """Publish the averaged generator of every direction; ``name`` is the forward one's.
+    """Publish the averaged generator of every direction, each with all roles of its game.
 
-    The other direction of a game that trains both is called ``pipeline.reverse_model``, or ``<name>-reverse``.
+    ``name`` is the forward one's; the other direction of a game that trains both is called
+    ``pipeline.reverse_model``, or ``<name>-reverse``.
     Returns ``name@version`` of each.
     """
     assert pipeline.training is not None
     published = []
+    roles = pack_roles(trained.networks, pipeline.training.weights)
     for role, (source, target) in trained.directions.items():
         chosen = name if source == "a" else pipeline.reverse_model or f"{name}-reverse"
         words = {"a": pipeline.domains.a, "b": pipeline.domains.b}
@@ -43,12 +46,15 @@ def publish(trained: Trained, pipeline: Pipeline, registry: ModelRegistry, name:
                 "data": data_url,
                 "data_summary": trained.data,
                 "images_seen": trained.seen,
+                "chosen_by": trained.chosen_by,
+                "parent": trained.parent,
                 "seconds": round(trained.seconds),
                 "precision": trained.precision,
                 "seed": pipeline.training.seed,
             },
         )
-        files = {"card.md": _card(facts, trained).encode(), "card.jpg": encode(trained.sheets[role], "jpeg", 90)}
+        files = {"card.md": _card(facts, trained).encode(), "card.jpg": encode(trained.sheets[role], "jpeg", 90),
+                 ROLES_FILE: roles}
         published.append(registry.publish(chosen, trained.generators[role], facts, files,
                                           dtype=pipeline.training.weights))
     return published
@@ -66,7 +72,8 @@ Translates *{facts.domains.a}* into *{facts.domains.b}*.
 |---|---|
 | architecture | {facts.architecture}, {parameters:,} parameters |
 | data | {facts.provenance["data_summary"]} |
-| trained | {trained.seen:,} images in {trained.seconds / 60:.0f} minutes, {trained.precision} |
+| trained | {trained.seen:,} images; the training took {trained.seconds / 60:.0f} minutes, {trained.precision} |
+| weights | {trained.chosen_by} |
 | pipeline | {facts.provenance["pipeline"]}, `{facts.provenance["pipeline_digest"]}` |
 
 Not yet evaluated on held-out images: `translate evaluate` does that.

@@ -29,14 +29,15 @@ def sample_sheet(
     """For each direction a row of inputs, (C, H, W) float in [-1, 1], above a row of their translations."""
     rows = []
     for role, (source, _) in directions.items():
-        made = [_translated(generators[role], image) for image in samples[source]]
+        made = [tensors.to_pixels(translated(generators[role], image)) for image in samples[source]]
         rows += [_row([tensors.to_pixels(image) for image in samples[source]]), _row(made)]
     width = max(row.shape[1] for row in rows)
     rows = [np.pad(row, ((0, GAP_PX), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in rows]
     return Picture(np.ascontiguousarray(np.concatenate(rows)), None, "png")
 
 
-def _translated(generator: nn.Module, image: Tensor) -> NDArray[np.uint8]:
+def translated(generator: nn.Module, image: Tensor) -> Tensor:
+    """One image through a generator as it is: (C, H, W) float in [-1, 1], any size, to the same layout."""
     was_training = generator.training
     generator.eval()
     multiple = cast("ArchitectureConfig", generator.config).multiple
@@ -44,7 +45,7 @@ def _translated(generator: nn.Module, image: Tensor) -> NDArray[np.uint8]:
         padded, crop = tensors.pad_to_multiple(image[None], multiple, 2 * multiple)
         out = tensors.crop_back(generator(padded), crop)[0].clamp(-1, 1)
     generator.train(was_training)
-    return tensors.to_pixels(out)
+    return out
 
 
 def _row(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -17,7 +17,9 @@ import torch
 from translate.errors import NotFoundError, TrainingError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from collections.abc import Mapping
+
+    from torch import Tensor, nn
     from torch.optim import Optimizer
 
     from translate.stores.contract import ObjectStore
@@ -25,6 +27,17 @@ if TYPE_CHECKING:
 
 KEEP = 2
 """Committed checkpoints that stay: the newest and one to fall back on."""
+
+
+@dataclass
+class Snapshot:
+    """Weights for use, as they were at one moment of the training."""
+
+    seen: int
+    figure: float
+    """What it was chosen by, lower is better."""
+    networks: dict[str, dict[str, Tensor]]
+    averages: dict[str, dict[str, Tensor]]
 
 
 @dataclass
@@ -43,6 +56,22 @@ class State:
     """Time spent training, over all sessions."""
     history: list[dict[str, float]] = field(default_factory=list)
     """Status lines so far."""
+    evaluations: list[dict[str, Any]] = field(default_factory=list)
+    """Evaluations so far."""
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """What a person should know of: recoveries and warnings."""
+    recoveries: int = 0
+    """How often the training went back to a checkpoint; each time the rate is halved for good."""
+    best: Snapshot | None = None
+    """The best snapshot by the evaluations, if there were any."""
+
+    def snapshot(self, figure: float) -> Snapshot:
+        """A copy of the weights as they are now."""
+        def copied(networks: Mapping[str, nn.Module]) -> dict[str, dict[str, Tensor]]:
+            return {name: {key: tensor.detach().clone() for key, tensor in network.state_dict().items()}
+                    for name, network in networks.items()}
+
+        return Snapshot(self.seen, figure, copied(self.networks), copied(self.averages))
 
 
 def save_checkpoint(store: ObjectStore, state: State, config_digest: str) -> None:
@@ -59,6 +88,10 @@ def save_checkpoint(store: ObjectStore, state: State, config_digest: str) -> Non
             "seen": state.seen,
             "seconds": state.seconds,
             "history": state.history,
+            "evaluations": state.evaluations,
+            "events": state.events,
+            "recoveries": state.recoveries,
+            "best": None if state.best is None else vars(state.best),
         },
         buffer,
     )
@@ -102,7 +135,9 @@ def load_checkpoint(store: ObjectStore, state: State, config_digest: str) -> boo
         pool.images = kept["pools"][key]
     state.random.set_state(kept["random"])
     torch.set_rng_state(kept["torch_random"])
-    state.seen, state.seconds, state.history = kept["seen"], kept["seconds"], kept["history"]
+    for part in ("seen", "seconds", "history", "evaluations", "events", "recoveries"):
+        setattr(state, part, kept[part])
+    state.best = None if kept["best"] is None else Snapshot(**kept["best"])
     return True
 
 

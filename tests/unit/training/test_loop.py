@@ -1,17 +1,19 @@
 """The loop on a tiny game: it learns, it goes on exactly where it was, it refuses what it must."""
 
 import json
+import math
 
 import pytest
 import torch
-from training_set import picture
+from training_set import picture, png
 
 from translate.config import Training, validate
 from translate.errors import ConfigError, TrainingError
 from translate.images import codec
 from translate.images.tensors import to_tensor
 from translate.stores import open_store
-from translate.training.loop import train
+from translate.training import loop
+from translate.training.loop import MOST_RECOVERIES, train
 
 UNPAIRED = {
     "objective": {"name": "cyclegan"},
@@ -116,11 +118,65 @@ def test_a_paired_game_learns_to_invert(data, tmp_path):
     assert error < 0.3 * (2 * unseen).abs().mean()  # what doing nothing is off by
 
 
-def test_a_gradient_that_is_not_finite_stops_it(data, tmp_path):
+def test_it_gives_up_where_no_gradient_is_finite_and_says_on_which_images(data, tmp_path):
     options = {"objective": {"name": "cyclegan", "cycle_weight": 1e38}, "learning_rate": 1e-3}
     output = open_store(str(tmp_path / "out"))
-    with pytest.raises(TrainingError, match="not finite"):
+    with pytest.raises(TrainingError, match=r"not finite .*images: a/\d, b/\d.* gives up"):
         train(training(**options), data, output)
+    events = [json.loads(line)["event"] for line in output.get("events.jsonl").data.splitlines()]
+    assert events == ["recovered"] * MOST_RECOVERIES + ["gave up"]
+
+
+def test_it_recovers_at_half_the_rate_from_a_gradient_that_is_not_finite(data, tmp_path, monkeypatch):
+    """A fault that comes at one place and one rate only: the loop goes back, and the second time it does not come."""
+    seen = []
+    exact = loop.schedules.learning_rate
+
+    def poison(way, images, **options):
+        seen.append((way, options["base"]))
+        rate = exact(way, images, **options)
+        return float("nan") if seen[-1] == (16, 2e-4) else rate  # NaN weights, so the next gradients are not finite
+
+    monkeypatch.setattr(loop.schedules, "learning_rate", poison)
+    output = open_store(str(tmp_path / "out"))
+    trained = train(training(), data, output)
+    assert trained.seen == 24
+    assert seen.count((12, 1e-4)) == 1  # back at the checkpoint of 12 images, at half the rate
+    assert all(bool(tensor.isfinite().all()) for tensor in weights(trained).values())
+    (event,) = [json.loads(line) for line in output.get("events.jsonl").data.splitlines()]
+    assert event["event"] == "recovered"
+    assert event["images"] == 18
+
+
+def test_the_best_snapshot_by_its_evaluations_is_the_outcome(data, tmp_path):
+    for domain, sign in (("testA", 0), ("testB", 255)):
+        for i in range(4):
+            pixels = picture(90 + i)
+            data.put(f"{domain}/{i}.png", png(sign - pixels if sign else pixels))
+    options = {"data": UNPAIRED["data"] | {"test_a": "testA", "test_b": "testB"}, "images": 36, "learning_rate": 2e-2,
+               "evaluation": {"every_images": 12}}
+    output = open_store(str(tmp_path / "out"))
+    trained = train(training(**options), data, output)
+    lines = [json.loads(line) for line in output.get("evaluations.jsonl").data.splitlines()]
+    assert [line["images"] for line in lines] == [12, 24, 36]
+    figures = [sum(score["kid"] for score in line["scores"].values()) for line in lines]
+    assert trained.seen == lines[figures.index(min(figures))]["images"]
+    lowest_yet = [figure < min(figures[:i], default=math.inf) for i, figure in enumerate(figures)]
+    assert [line["best"] for line in lines] == lowest_yet
+    again = train(training(**options), data, output)  # from the last checkpoint, which keeps the best one too
+    assert again.seen == trained.seen
+    assert all(torch.equal(tensor, weights(again)[key]) for key, tensor in weights(trained).items())
+
+
+def test_an_evaluation_changes_nothing_of_the_training(data, tmp_path):
+    for domain in ("testA", "testB"):
+        for i in range(4):
+            data.put(f"{domain}/{i}.png", png(picture(90 + i)))
+    held_out = UNPAIRED["data"] | {"test_a": "testA", "test_b": "testB"}
+    plain = train(training(data=held_out), data, open_store(str(tmp_path / "plain")))
+    looked = train(training(data=held_out, evaluation={"every_images": 24}), data, open_store(str(tmp_path / "looked")))
+    assert looked.config_digest == plain.config_digest
+    assert all(torch.equal(tensor, weights(looked)[key]) for key, tensor in weights(plain).items())
 
 
 def test_channels_follow_from_the_data(data, tmp_path):

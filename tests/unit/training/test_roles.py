@@ -1,0 +1,92 @@
+"""A published model carries its whole game, and a training begins from it."""
+
+import pytest
+import torch
+from reference_networks import ResnetReference
+
+from translate.config import Pipeline, validate
+from translate.errors import ConfigError
+from translate.registry import ModelRegistry
+from translate.stores import open_store
+from translate.training.loop import train
+from translate.training.publish import publish
+from translate.training.roles import read_beginning
+
+PIPELINE = {
+    "name": "waves", "summary": "Colours to their inverse.", "domains": {"a": "wave", "b": "inverse"},
+    "training": {
+        "objective": {"name": "cyclegan"},
+        "generator": {"architecture": "resnet", "width": 4, "blocks": 1},
+        "discriminator": {"architecture": "patchgan", "width": 4, "layers": 1},
+        "data": {"kind": "unpaired", "short_side_px": [32, 48], "crop_px": 32},
+        "images": 4, "batch": 2, "precision": "float32",
+    },
+}
+
+
+def pipeline(**changes):
+    return validate(Pipeline, PIPELINE | {"training": PIPELINE["training"] | changes}, "test")
+
+
+@pytest.fixture
+def registry(data, tmp_path):
+    """With one model that was trained on, ``waves@1``."""
+    found = ModelRegistry(str(tmp_path / "models"))
+    trained = train(pipeline().training, data, open_store(str(tmp_path / "first")))
+    publish(trained, pipeline(), found, "waves", "data")
+    return found, trained
+
+
+def test_every_role_comes_back_as_it_was(registry):
+    found, trained = registry
+    begin = read_beginning("waves", found.url, "G_ab")
+    assert begin.reference == "waves@1"
+    assert begin.roles.keys() == trained.networks.keys() == {"G_ab", "G_ba", "D_a", "D_b"}
+    for role, network in trained.networks.items():
+        for key, tensor in network.state_dict().items():
+            assert torch.equal(begin.roles[role][key], tensor), f"{role}/{key}"
+
+
+def test_a_training_begins_from_them_and_says_so(registry, data, tmp_path):
+    found, trained = registry
+    begin = read_beginning("waves@1", found.url, "G_ab")
+    still = pipeline(learning_rate=1e-12, seed=5).training
+    later = train(still, data, open_store(str(tmp_path / "later")), begin=begin)
+    for key, tensor in trained.networks["D_a"].state_dict().items():
+        torch.testing.assert_close(later.networks["D_a"].state_dict()[key], tensor)
+    assert publish(later, pipeline(), found, "waves", "data")[0] == "waves@2"
+    assert found.document("waves@2").provenance["parent"] == "waves@1"
+
+
+def test_a_training_from_elsewhere_is_another_training(registry, data, tmp_path):
+    found, trained = registry
+    begin = read_beginning("waves-reverse@1", found.url, "G_ab")
+    later = train(pipeline().training, data, open_store(str(tmp_path / "later")), begin=begin)
+    assert later.config_digest != trained.config_digest
+
+
+def test_a_folder_of_a_model_does_as_well(registry, tmp_path):
+    _, trained = registry
+    begin = read_beginning(f"{tmp_path}/models/waves/1/", None, "G_ab")
+    assert begin.roles.keys() == trained.networks.keys()
+
+
+def test_a_generator_alone_takes_the_first_role_and_the_others_stay_random(tmp_path):
+    torch.save(ResnetReference(width=8, blocks=6).state_dict(), tmp_path / "latest_net_G.pth")
+    begin = read_beginning(str(tmp_path / "latest_net_G.pth"), None, "G_ab")
+    assert begin.roles.keys() == {"G_ab"}
+
+
+def test_another_width_is_refused_by_name(registry, data, tmp_path):
+    found, _ = registry
+    wider = pipeline(generator={"architecture": "resnet", "width": 8, "blocks": 1}).training
+    with pytest.raises(ConfigError, match=r"waves@1 does not fit this pipeline's G_ab: .*width"):
+        train(wider, data, open_store(str(tmp_path / "wider")), begin=read_beginning("waves", found.url, "G_ab"))
+
+
+def test_another_game_is_refused_by_its_roles(registry, data, tmp_path):
+    found, _ = registry
+    paired = pipeline(objective={"name": "pix2pix"},
+                      data={"kind": "paired", "short_side_px": [48, 48], "crop_px": 32}).training
+    with pytest.raises(ConfigError, match=r"D_a, .*this game's roles"):
+        train(paired, data, open_store(str(tmp_path / "paired")), begin=read_beginning("waves", found.url, "G_ab"))

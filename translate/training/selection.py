@@ -1,0 +1,81 @@
+"""The small evaluation while training, and which snapshot is best by it."""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from translate.config import Domains
+from translate.errors import ConfigError
+from translate.metrics.evaluate import Evaluator
+from translate.models.translator import ModelFacts, Translator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from translate.config import Training
+    from translate.models.contract import ArchitectureConfig
+    from translate.stores.contract import ObjectStore
+    from translate.training.state import State
+
+
+class Selection:
+    """Evaluates the averaged generators of every direction on held-out images; remembers the best snapshot."""
+
+    def __init__(
+        self,
+        training: Training,
+        data: ObjectStore,
+        directions: Mapping[str, tuple[str, str]],
+        architecture: str,
+        configs: Mapping[str, ArchitectureConfig],
+    ) -> None:
+        """Look at the held-out images once. Without ``training.evaluation`` nothing is read.
+
+        Raises `ConfigError` if the pipeline names no held-out images, `DataError` if there are too few.
+        """
+        self._config = training.evaluation
+        self._directions = directions
+        self._architecture, self._configs = architecture, configs
+        self._evaluators: dict[str, Evaluator] = {}
+        if self._config is None:
+            return
+        folders = {"a": training.data.test_a, "b": training.data.test_b}
+        pairs = training.data.kind == "paired"
+        if self._config.best_by == "layer_distance" and not pairs:
+            raise ConfigError("training.evaluation.best_by: layer_distance needs pairs; use kid")
+        for role, (source, target) in directions.items():
+            here, there = folders[source], folders[target]
+            if here is None or there is None:
+                raise ConfigError("training.evaluation needs held-out images: name their folders in "
+                                  "training.data.test_a and test_b")
+            self._evaluators[role] = Evaluator(data, source=here, target=there, pairs=pairs,
+                                               size_px=training.data.crop_px, limit=self._config.images)
+
+    def consider(self, state: State) -> None:
+        """Evaluate, note the figures in ``state.evaluations``, and keep a snapshot if it is the best so far."""
+        assert self._config is not None
+        scores = {}
+        for role, evaluator in self._evaluators.items():
+            found = evaluator.evaluate(Translator(state.averages[role], self._facts(role)))
+            scores[role] = {"kid": found.output.distances[f"kid-{found.judge}"].value, **found.output.means}
+        figure = fmean(score[self._config.best_by] for score in scores.values())
+        best = figure < (math.inf if state.best is None else state.best.figure)
+        state.evaluations.append({"images": state.seen, "seconds": round(state.seconds, 1), "best": best,
+                                  "scores": {role: {name: round(value, 5) for name, value in score.items()}
+                                             for role, score in scores.items()}})
+        if best:
+            state.best = state.snapshot(figure)
+
+    def words(self, state: State) -> str:
+        """Why the best snapshot is the best."""
+        assert self._config is not None
+        assert state.best is not None
+        return (f"lowest {self._config.best_by} on held-out images, {state.best.figure:.4f}, of "
+                f"{len(state.evaluations)} snapshots")
+
+    def _facts(self, role: str) -> ModelFacts:
+        source, target = self._directions[role]
+        return ModelFacts(name="snapshot", architecture=self._architecture,
+                          config=self._configs[role].model_dump(mode="json"), domains=Domains(a=source, b=target))
