@@ -55,8 +55,7 @@ def painted(
                  "Default: all paintings alike.",
         ),
     ] = None,
-    styled: Annotated[int, typer.Option(min=0, help="How often a crop is painted for trainA by the teacher.")] = 2,
-    brushed: Annotated[int, typer.Option(min=0, help="How often a crop is painted for trainA in strokes.")] = 0,
+    styled: Annotated[int, typer.Option(min=0, help="How often a crop is painted in a style drawn by chance.")] = 2,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     endpoint_url: EndpointUrl = None,
     as_json: AsJson = False,
@@ -71,7 +70,7 @@ def painted(
     store = open_store(into, endpoint_url=endpoint_url)
     with console.progress("painted", as_json=as_json) as report:
         counts = prepare(photo_store, painting_store, store, look=weights or None, styled=styled,
-                         brushed=brushed, seed=seed, report=report)
+                         seed=seed, report=report)
     _show(counts, into, as_json=as_json)
 
 

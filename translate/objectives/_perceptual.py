@@ -1,4 +1,4 @@
-"""The distance of images as a trained feature network sees it, for games that minimise it."""
+"""The distance of images, and of their textures, as a trained feature network sees it; for games that minimise it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+TEXTURE_LAYERS = 3
+"""The finest layers, at a half to an eighth of the resolution: brush strokes and grain, not things."""
+
+
 class Perceptual:
     """Johnson et al. 2016 (arXiv:1603.08155), section 3.1, with a network that only looks and never learns."""
 
@@ -26,3 +30,9 @@ class Perceptual:
         with torch.no_grad():
             target = self._network(to_channels(true, 3)).layers
         return _terms.perceptual(self._network(to_channels(made, 3)).layers, target)
+
+    def texture(self, made: Tensor, true: Tensor) -> Tensor:
+        """`_terms.texture` of the finest layers; shapes and gradients as in ``distance``."""
+        with torch.no_grad():
+            target = self._network(to_channels(true, 3)).layers[:TEXTURE_LAYERS]
+        return _terms.texture(self._network(to_channels(made, 3)).layers[:TEXTURE_LAYERS], target)

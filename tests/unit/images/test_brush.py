@@ -18,7 +18,7 @@ def luma(pixels):
 
 
 def test_the_scene_stays_and_the_surface_is_painted(photo):
-    painted = paint(photo, 1)
+    painted = paint(photo, 1, 0.6)
     assert (painted.shape, painted.dtype) == (photo.shape, np.uint8)
     assert np.corrcoef(luma(photo), luma(painted))[0, 1] > 0.8
     assert np.abs(painted.astype(int) - photo).mean() > 8
@@ -26,11 +26,16 @@ def test_the_scene_stays_and_the_surface_is_painted(photo):
 
 
 def test_a_seed_is_a_painting(photo):
-    assert np.array_equal(paint(photo, 1), paint(photo, 1))
-    assert not np.array_equal(paint(photo, 1), paint(photo, 2))
+    assert np.array_equal(paint(photo, 1, 0.6), paint(photo, 1, 0.6))
+    assert not np.array_equal(paint(photo, 1, 0.6), paint(photo, 2, 0.6))
+
+
+def test_finer_brushes_keep_more_of_the_scene(photo):
+    off = [np.abs(paint(photo, 1, scale).astype(int) - photo).mean() for scale in (0.3, 1.0)]
+    assert off[0] < off[1]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (40, 7)])
 def test_any_shape(shape):
     pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
-    assert paint(pixels, 0).shape == pixels.shape
+    assert paint(pixels, 0, 0.6).shape == pixels.shape

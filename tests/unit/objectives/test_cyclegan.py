@@ -49,6 +49,18 @@ def test_answers_count_where_they_are_known():
     assert "answer_b" not in terms(batch, answer_weight=4.0)
 
 
+def test_the_texture_of_answers_counts_where_they_are_known():
+    flat, rough = torch.zeros(2, 3, 32, 32), torch.rand(2, 3, 32, 32) * 2 - 1
+    batch = {"a": flat, "b": flat, "answer_a": rough, "known_a": torch.tensor([1.0, 0.0])}
+    found = terms(batch, answer_weight=0.0, answer_texture_weight=2.0)
+    assert "answer_a" not in found
+    assert "texture_b" not in found
+    assert found["texture_a"][0] > 0.5
+    assert found["texture_a"][1] == 0
+    same = terms(batch | {"answer_a": flat + 0.25}, answer_texture_weight=2.0)  # what G_ab makes of a flat image
+    assert same["texture_a"].tolist() == pytest.approx([0, 0], abs=1e-4)
+
+
 @pytest.mark.parametrize(("way", "expected"), [(0.0, 2.5), (0.2, 1.5), (0.25, 1.25), (0.5, None), (0.9, None)])
 def test_the_identity_fades(way, expected):
     # G_ba(a) - a = 0.5; the weight of 5 falls linearly to zero at half the way

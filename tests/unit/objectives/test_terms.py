@@ -139,10 +139,29 @@ def test_perceptual_sums_mean_squares():
     assert _terms.perceptual(made, true).tolist() == [4.25]
 
 
+def test_texture_is_the_relative_difference_of_gram_matrices():
+    # two channels, constant: every Gram matrix is [[9, 0], [0, 0]] against [[1, 0], [0, 0]], so 8 / 1
+    made, true = torch.zeros(1, 2, 8, 8), torch.zeros(1, 2, 8, 8)
+    made[:, 0], true[:, 0] = 3.0, 1.0
+    assert _terms.texture([made], [true]).tolist() == [pytest.approx(8.0, rel=1e-5)]
+    # nothing at all against something: 1, and the mean over layers
+    assert _terms.texture([made * 0, true], [true, true]).tolist() == [pytest.approx(0.5, rel=1e-5)]
+
+
+def test_texture_does_not_ask_where_in_a_window_something_stands():
+    true = torch.rand(1, 3, 8, 8)
+    windows = true.unfold(2, 2, 2).unfold(3, 2, 2)  # (1, 3, 4, 4, 2, 2): the places within each window, turned round
+    turned = windows.flip(4, 5).permute(0, 1, 2, 4, 3, 5).reshape(1, 3, 8, 8)
+    assert not torch.equal(turned, true)
+    assert _terms.texture([turned], [true]).item() == pytest.approx(0, abs=1e-6)
+    assert _terms.texture([true.flip(2)], [true]).item() > 0.01  # but in which window it stands, it does
+
+
 def test_targets_get_no_gradient():
     made, true = torch.rand(1, 2, 4, 4, requires_grad=True), torch.rand(1, 2, 4, 4, requires_grad=True)
     unit = torch.rand(1, 3, 8, requires_grad=True)
     terms = _terms.perceptual([made], [true]) + _terms.feature_matching([[made]], [[true]])
+    terms = terms + _terms.texture([made], [true])
     terms = terms + _terms.patch_nce(made.flatten(2), true.flatten(2), 1.0) + _terms.patch_nce(unit, unit, 1.0)
     terms.sum().backward()
     assert made.grad.abs().sum() > 0
