@@ -4,7 +4,8 @@ import base64
 import dataclasses
 import hashlib
 import re
-from html.parser import HTMLParser
+
+from page_reader import Reader
 
 from translate.pages.run import SHOWN_FAILURES, Failure, RunPage, Sample, render_run_page
 
@@ -16,27 +17,6 @@ PAGE = RunPage(
     failures=[Failure("a/b.jpg", "input.empty", "0 bytes")],
     samples=[Sample("a/c.jpg", b"\xff\xd8before", b"\xff\xd8after", 640, 480)],
 )
-
-
-class Reader(HTMLParser):
-    """Tags with their attributes, and the text outside of style and script."""
-
-    def __init__(self, data):
-        super().__init__()
-        self.tags, self.text, self._raw = [], "", False
-        self.feed(data.decode("utf-8"))
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        self._raw = tag in ("style", "script")
-
-    def handle_endtag(self, tag):  # noqa: ARG002 - the signature is HTMLParser's
-        self._raw = False
-
-    def handle_data(self, data):
-        if not self._raw:
-            self.text += data
 
 
 def read(**changes):
