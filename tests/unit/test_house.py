@@ -25,6 +25,7 @@ BORDERS = {
     "albumentations": ("translate/images/augment.py",),
     "ray": ("pipelines/",), "pipelines": ("pipelines/",),
     "typer": ("translate/cli/",), "rich": ("translate/cli/",), "jinja2": ("translate/pages/",),
+    "tensorboard": ("translate/training/events.py",),
 }
 """Outside package -> the only places that may import it."""
 
