@@ -12,10 +12,12 @@ from translate.cli import console
 
 if TYPE_CHECKING:
     from translate.metrics.evaluate import Evaluation
+    from translate.metrics.subsets import Estimate
 
 _BETTER = {
     "layer_distance": "lower", "l1": "lower", "psnr_db": "higher", "ssim": "higher",
     "edge_agreement": "higher keeps more", "distance_to_source": "lower keeps more", "checkerboard_db": "near 0",
+    "droplets_percent": "near 0", "luma_correlation": "above 0", "variety": "near 1",
 }
 
 
@@ -32,6 +34,16 @@ def evaluate(
         typer.Option(metavar="FOLDER", help="Other real images of the target domain: what they score is shown."),
     ] = None,
     size: Annotated[int, typer.Option(min=32, help="Working size in pixels: centre squares of this side.")] = 128,
+    metrics: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", help="Some of kid,fid,paired,content,artefacts. Default: all that apply but fid, "
+                                          "which needs thousands of images."),
+    ] = None,
+    judge: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Feature network: efficientnet-lite0, mobilenet-v2, or with torchvision's "
+                                          "weights inception-v3=FILE, vgg16=FILE."),
+    ] = "efficientnet-lite0",
     registry: Annotated[
         str | None,
         typer.Option(metavar="URL", envvar="TRANSLATE_REGISTRY", help="Where models are published."),
@@ -42,15 +54,17 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
     """Score a model on test images, beside doing nothing and beside real images."""
-    from translate.metrics.evaluate import evaluate as score
+    from translate.metrics.evaluate import Evaluator
     from translate.registry import open_model
     from translate.stores import open_input
 
     translator = open_model(model, registry)
     store = open_input(data, endpoint_url=endpoint_url)
+    chosen = None if metrics is None else [name.strip() for name in metrics.split(",")]
+    evaluator = Evaluator(store, source=source, target=target, pairs=paired, size_px=size, real=real, judge=judge,
+                          metrics=chosen)
     with console.progress("evaluate", as_json=as_json) as report:
-        found = score(translator, store, source=source, target=target, pairs=paired, size_px=size, real=real,
-                      report=report)
+        found = evaluator.evaluate(translator, report)
     if as_json:
         console.result_json(_finite(asdict(found)))
     else:
@@ -59,20 +73,28 @@ def evaluate(
 
 def _show(found: Evaluation) -> None:
     output, nothing = found.output, found.nothing
-    rows = [[f"kid-{found.judge}", f"{nothing.kid.value:.4f} ± {nothing.kid.spread:.4f}",
-             f"{output.kid.value:.4f} ± {output.kid.spread:.4f}", "lower"]]
+    rows = [[name, _estimate(nothing.distances[name]), _estimate(value), "lower"]
+            for name, value in output.distances.items()]
     rows += [[name, f"{nothing.means[name]:.4f}", f"{value:.4f}", _BETTER[name]]
              for name, value in output.means.items()]
     console.table(["MEASURE", "DOING NOTHING", found.model, "BETTER"], rows)
-    console.result(f"\nReal against real: halves of the {found.target_images} target images score "
-                   f"{found.floor.value:.4f} ± {found.floor.spread:.4f}; a KID near that can't be told from real.")
-    if found.real_kid is not None:
-        console.result(f"Other real images score {found.real_kid:.4f} against the target images.")
-    console.result(f"{found.source_images} images at {found.size_px} px.")
+    console.result("")
+    for name, floor in found.floor.items():
+        console.result(f"Real against real: halves of the {found.target_images} target images score "
+                       f"{_estimate(floor)} in {name}; what is near that can't be told from real.")
+    for name, value in found.real.items():
+        console.result(f"Other real images score {value:.4f} in {name} against the target images.")
+    for remark in found.remarks:
+        console.result(remark)
+    console.result(f"{found.source_images} images at {found.size_px} px, judged by {found.judge}.")
+
+
+def _estimate(found: Estimate) -> str:
+    return f"{found.value:.4f} ± {found.spread:.4f}"
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """JSON has no infinity (the PSNR of equal images): null in its place."""
+    """JSON has no infinity (the PSNR of equal images) and no nan: null in its place."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value

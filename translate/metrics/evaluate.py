@@ -1,51 +1,47 @@
-"""Scores a translator on test images: beside doing nothing, and beside what real images score among themselves.
+"""Scores translators on test images: beside doing nothing, and beside what real images score among themselves.
 
 Protocol. Images are cut to their centre square and resized to ``size_px`` (Lanczos); the translator runs at that
 size, in float32, one image at a time. Pixel measures are taken at that size on [0, 1]. The feature network sees
-images resized to 128 px (bicubic, antialiased, clamped). Averages are over images. So nothing depends on a batch
-size or on the order of the images.
+images resized to its own size (128 px for the default; bicubic, antialiased, clamped). Averages are over images. So
+nothing depends on a batch size or on the order of the images.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass
-from statistics import fmean
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from translate import lookup
 from translate.datasets.folder import centre_square, image_keys, read_pixels
-from translate.errors import DataError, ModelError
+from translate.errors import DataError, ModelError, UsageError
 from translate.images.resize import resize
 from translate.images.tensors import to_channels, to_tensor
-from translate.metrics import artefacts, content, paired
-from translate.metrics.kid import Estimate, kid_floor, kid_with_spread
+from translate.metrics.fid import too_few
+from translate.metrics.tally import METRICS, Seen, Tally, distances, floors
 from translate.models.features import Features, open_features
 from translate.progress import Listener, Progress, silent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from torch import nn
+
+    from translate.metrics.subsets import Estimate
+    from translate.metrics.tally import Figures
     from translate.models.features import FeatureNetwork
     from translate.models.translator import Translator
     from translate.stores.contract import ObjectStore
 
 JUDGE = "efficientnet-lite0"
-"""The feature network of KID and distances; never one that is trained against."""
-JUDGE_PX = 128
+"""The feature network of distances where none is named; never one that is trained against."""
 LEAST_IMAGES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What one set of images scores."""
-
-    kid: Estimate
-    """Against the target images, by the pooled features of `JUDGE`."""
-    means: dict[str, float]
-    """Averages over images: ``edge_agreement``, ``distance_to_source`` (input against output), ``checkerboard_db``;
-    for pairs ``layer_distance``, ``l1``, ``psnr_db``, ``ssim`` (output against answer) too."""
+KEPT_BYTES = 512 * 2**20
+"""Of images and their features kept between evaluations; what is beyond is read and looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,39 +50,171 @@ class Evaluation:
 
     model: str
     judge: str
+    """Name of the feature network, also of the one behind ``layer_distance`` and ``distance_to_source``."""
     size_px: int
     source_images: int
     target_images: int
     output: Figures
     nothing: Figures
     """The untouched input taken for the output."""
-    floor: Estimate
-    """KID of random halves of the target images against each other."""
-    real_kid: float | None
-    """KID of other real images against the target images, where such were given."""
+    floor: dict[str, Estimate]
+    """By protocol name: random halves of the target images against each other."""
+    real: dict[str, float]
+    """By protocol name: other real images against the target images; empty where none were given."""
+    remarks: tuple[str, ...]
+    """What keeps a figure from being trusted, in sentences."""
 
 
-def evaluate(
-    translator: Translator,
-    store: ObjectStore,
-    *,
-    source: str,
-    target: str,
-    pairs: bool,
-    size_px: int = 128,
-    real: str | None = None,
-    report: Listener = silent,
-) -> Evaluation:
-    """Translate every image of folder ``source`` and compare with folder ``target``.
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    """What every translator is held against, measured once."""
 
-    ``pairs``: the folders hold the same names, and the target is the answer. ``real``: a folder with other real
-    images of the target's domain. Raises `DataError` for too few, unreadable or partnerless images, `ModelError`
-    for an output that is not finite.
+    wanted: Tensor
+    """Pooled features of the target images, (M, D)."""
+    nothing: Figures
+    floor: dict[str, Estimate]
+    real: dict[str, float]
+    remarks: tuple[str, ...]
+
+
+class Evaluator:
+    """Scores any number of translators on the same images; real images are read and looked at once.
+
+    ``source``, ``target``: folders of the store, the images to translate and those to compare with. ``pairs``: the
+    folders hold the same names, and the target is the answer. ``limit``: at most so many images of each folder,
+    evenly spread over the sorted names. ``real``: a folder with other real images of the target's domain.
+    ``judge``: a name for `open_features`. ``metrics``: some of `METRICS`; None is all that apply, but FID, which
+    small sets can't bear.
+
+    Raises `DataError` for too few or partnerless images, `UsageError` for a choice that can't be, `ModelError` for
+    a judge without weights.
     """
-    sources, targets = image_keys(store, source), image_keys(store, target)
-    others = image_keys(store, real) if real is not None else {}
-    _check(sources, targets, source, target, pairs=pairs)
-    total = len(sources) + (0 if pairs else len(targets)) + len(others)
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        *,
+        source: str,
+        target: str,
+        pairs: bool,
+        size_px: int = 128,
+        limit: int | None = None,
+        real: str | None = None,
+        judge: str = JUDGE,
+        metrics: Sequence[str] | None = None,
+    ) -> None:
+        if limit is not None and limit < LEAST_IMAGES:
+            raise UsageError(f"a limit of {limit} images is too low; an evaluation needs at least {LEAST_IMAGES}")
+        self._metrics = _chosen(metrics, pairs=pairs)
+        # Networks draw weights before theirs are loaded; who trains must not notice.
+        with torch.random.fork_rng(devices=[]):
+            self._judge = open_features(judge)
+        sources, targets = image_keys(store, source), image_keys(store, target)
+        _check(sources, targets, source, target, pairs=pairs)
+        self._sources = _spread_out(sources, limit)
+        self._targets = _spread_out(targets, limit)
+        self._others = _spread_out(image_keys(store, real), limit) if real is not None else {}
+        self._store = store
+        self._pairs = pairs
+        self._size_px = size_px
+        self._kept: dict[str, Seen] = {}
+        self._kept_bytes = 0
+        self._reference: _Reference | None = None
+
+    def evaluate(self, translator: Translator, report: Listener = silent) -> Evaluation:
+        """Translate every source image and compare; the first call looks at the real images, too.
+
+        Torch's global random state and the network's train or eval modes stay as they are. Raises `DataError` for
+        an unreadable image, `ModelError` for an output that is not finite.
+        """
+        step = _counter(report, self._images(first=self._reference is None))
+        outputs, nothing = (Tally(self._metrics, self._judge.name) for _ in range(2))
+        rows = []
+        for name, key in self._sources.items():
+            source = self._real(key)
+            answer = self._real(self._targets[name]) if self._pairs else None
+            with _evaluating(translator.network):
+                output = _translated(translator, source.image, key)
+            outputs.add(source, Seen(output, _look(self._judge, output)), answer)
+            if self._reference is None:
+                nothing.add(source, source, answer)
+                if answer is not None:
+                    rows.append(answer.features.pooled)
+            step()
+        if self._reference is None:
+            self._reference = self._compared(nothing, rows, step)
+        against = self._reference
+        return Evaluation(
+            model=translator.facts.reference, judge=self._judge.name, size_px=self._size_px,
+            source_images=len(self._sources), target_images=len(self._targets),
+            output=outputs.figures(against.wanted), nothing=against.nothing, floor=against.floor,
+            real=against.real, remarks=against.remarks,
+        )
+
+    def _images(self, *, first: bool) -> int:
+        """How many images a call looks at, a pair counted once."""
+        unseen = len(self._others) + (0 if self._pairs else len(self._targets))
+        return len(self._sources) + (unseen if first else 0)
+
+    def _compared(self, nothing: Tally, rows: list[Tensor], step: Callable[[], None]) -> _Reference:
+        """Look at the real images that were not looked at yet; ``rows`` are the answers' pooled features."""
+        others: list[Tensor] = []
+        for keys, into in (({} if self._pairs else self._targets, rows), (self._others, others)):
+            for key in keys.values():
+                into.append(_look(self._judge, _read(self._store, key, self._size_px)).pooled)
+                step()
+        wanted = torch.cat(rows)
+        judge = self._judge.name
+        warning = too_few(len(self._sources), *wanted.shape) if "fid" in self._metrics else None
+        real = distances(self._metrics, judge, torch.cat(others), wanted) if others else {}
+        return _Reference(
+            wanted=wanted, nothing=nothing.figures(wanted), floor=floors(self._metrics, judge, wanted),
+            real={name: estimate.value for name, estimate in real.items()},
+            remarks=(warning,) if warning is not None else (),
+        )
+
+    def _real(self, key: str) -> Seen:
+        """A real image and what is seen in it; kept for the next evaluation while there is room."""
+        if key in self._kept:
+            return self._kept[key]
+        image = _read(self._store, key, self._size_px)
+        seen = Seen(image, _look(self._judge, image))
+        if self._kept_bytes + seen.nbytes <= KEPT_BYTES:
+            self._kept[key] = seen
+            self._kept_bytes += seen.nbytes
+        return seen
+
+
+def _chosen(metrics: Sequence[str] | None, *, pairs: bool) -> frozenset[str]:
+    if metrics is None:
+        return frozenset(METRICS) - {"fid"} - (set() if pairs else {"paired"})
+    for name in metrics:
+        if name not in METRICS:
+            raise lookup.unknown("metric", name, METRICS)
+    if "paired" in metrics and not pairs:
+        raise UsageError("the metric 'paired' compares with answers; add --paired where the target images are the "
+                         "answers to the source images of the same name, or leave it out")
+    return frozenset(metrics)
+
+
+def _check(sources: dict[str, str], targets: dict[str, str], source: str, target: str, *, pairs: bool) -> None:
+    for folder, keys in ((source, sources), (target, targets)):
+        if len(keys) < LEAST_IMAGES:
+            raise DataError(f"{folder} holds {len(keys)} images; an evaluation needs at least {LEAST_IMAGES}")
+    lonely = sorted(sources.keys() ^ targets.keys())
+    if pairs and lonely:
+        raise DataError(f"{len(lonely)} images of {source} and {target} have no partner of the same name: "
+                        f"{', '.join(lonely[:5])}; add the missing halves or leave --paired out")
+
+
+def _spread_out(keys: dict[str, str], limit: int | None) -> dict[str, str]:
+    if limit is None or len(keys) <= limit:
+        return keys
+    names = sorted(keys)
+    return {name: keys[name] for name in (names[i * len(names) // limit] for i in range(limit))}
+
+
+def _counter(report: Listener, total: int) -> Callable[[], None]:
     done = 0
 
     def step() -> None:
@@ -94,81 +222,24 @@ def evaluate(
         done += 1
         report(Progress(done, total, "images"))
 
-    judge = open_features(JUDGE)
-    outputs, nothing = _Tally(), _Tally()
-    wanted_rows: list[Tensor] = []
-    for name, key in sources.items():
-        image = _read(store, key, size_px)
-        seen = _Seen(image, _look(judge, image))
-        output = _translated(translator, image, key)
-        answer = None
-        if pairs:
-            image = _read(store, targets[name], size_px)
-            answer = _Seen(image, _look(judge, image))
-            wanted_rows.append(answer.features.pooled)
-        outputs.add(seen, _Seen(output, _look(judge, output)), answer)
-        nothing.add(seen, seen, answer)
-        step()
-    other_rows: list[Tensor] = []
-    for keys, rows in (({} if pairs else targets, wanted_rows), (others, other_rows)):
-        for key in keys.values():
-            rows.append(_look(judge, _read(store, key, size_px)).pooled)
-            step()
-    wanted = torch.cat(wanted_rows)
-    return Evaluation(
-        model=translator.facts.reference, judge=JUDGE, size_px=size_px,
-        source_images=len(sources), target_images=len(targets),
-        output=outputs.figures(wanted), nothing=nothing.figures(wanted), floor=kid_floor(wanted),
-        real_kid=kid_with_spread(torch.cat(other_rows), wanted).value if other_rows else None,
-    )
-
-
-class _Seen(NamedTuple):
-    """An image, (1, 3, H, W) in [-1, 1], and what the judge sees in it."""
-
-    image: Tensor
-    features: Features
-
-    @property
-    def unit(self) -> Tensor:
-        """The image in [0, 1]."""
-        return (self.image + 1) / 2
-
-
-class _Tally:
-    """Collects what is measured on each image of one set."""
-
-    def __init__(self) -> None:
-        self._pooled: list[Tensor] = []
-        self._values: dict[str, list[float]] = defaultdict(list)
-
-    def add(self, source: _Seen, output: _Seen, answer: _Seen | None) -> None:
-        """Measure one output."""
-        self._pooled.append(output.features.pooled)
-        found = {
-            "edge_agreement": content.edge_agreement(source.unit, output.unit),
-            "distance_to_source": paired.layer_distance(output.features, source.features),
-            "checkerboard_db": artefacts.checkerboard(output.unit),
-        }
-        if answer is not None:
-            found |= {
-                "layer_distance": paired.layer_distance(output.features, answer.features),
-                "l1": paired.l1(output.unit, answer.unit),
-                "psnr_db": paired.psnr(output.unit, answer.unit),
-                "ssim": paired.ssim(output.unit, answer.unit),
-            }
-        for name, value in found.items():
-            self._values[name].append(float(value))
-
-    def figures(self, wanted: Tensor) -> Figures:
-        """Averages, and the KID against ``wanted`` (M, D), the pooled features of the target images."""
-        means = {name: fmean(values) for name, values in self._values.items()}
-        return Figures(kid_with_spread(torch.cat(self._pooled), wanted), means)
+    return step
 
 
 def _read(store: ObjectStore, key: str, size_px: int) -> Tensor:
     square = centre_square(read_pixels(store, key))
     return to_tensor(resize(square, size_px, size_px, how="lanczos")).unsqueeze(0)
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode for a while; whoever trains the network finds every module in the mode it was."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def _translated(translator: Translator, image: Tensor, key: str) -> Tensor:
@@ -181,16 +252,7 @@ def _translated(translator: Translator, image: Tensor, key: str) -> Tensor:
 
 @torch.no_grad()
 def _look(judge: FeatureNetwork, image: Tensor) -> Features:
-    seen = F.interpolate(image, (JUDGE_PX, JUDGE_PX), mode="bicubic", align_corners=False, antialias=True)
+    sides = (judge.side_px, judge.side_px)
+    seen = F.interpolate(image, sides, mode="bicubic", align_corners=False, antialias=True)
     features: Features = judge(seen.clamp(-1, 1))
     return features
-
-
-def _check(sources: dict[str, str], targets: dict[str, str], source: str, target: str, *, pairs: bool) -> None:
-    for folder, keys in ((source, sources), (target, targets)):
-        if len(keys) < LEAST_IMAGES:
-            raise DataError(f"{folder} holds {len(keys)} images; an evaluation needs at least {LEAST_IMAGES}")
-    lonely = sorted(sources.keys() ^ targets.keys())
-    if pairs and lonely:
-        raise DataError(f"{len(lonely)} images of {source} and {target} have no partner of the same name: "
-                        f"{', '.join(lonely[:5])}; add the missing halves or leave --paired out")

@@ -42,6 +42,8 @@ class FeatureNetwork(nn.Module):
     """``(N, 3, H, W)`` float RGB in [-1, 1], sides of at least 32 px, to `Features`; differentiable."""
 
     name: str
+    side_px: int = 128
+    """Side of the squares that it is shown when it judges."""
 
     def forward(self, x: Tensor) -> Features:
         """Feature maps and pooled features of a batch."""
@@ -149,7 +151,7 @@ _SOURCES = {
 
 
 def feature_networks() -> list[str]:
-    """Names of the known feature networks, sorted."""
+    """Names of the feature networks that come with weights, sorted."""
     return sorted(_SOURCES)
 
 
@@ -161,14 +163,24 @@ def wheel_folder() -> Path:
 def open_features(name: str) -> FeatureNetwork:
     """A trained feature network on the CPU: evaluating, frozen, float32.
 
-    Raises `UnknownNameError` for a name that is none, `ModelError` if its weight file is missing or is another.
+    ``inception-v3=FILE`` and ``vgg16=FILE`` take the weights from a file, see `torchvision_features`. Raises
+    `UnknownNameError` for a name that is none, `ModelError` if its weight file is missing or is another.
     """
-    if name not in _SOURCES:
-        raise lookup.unknown("feature network", name, _SOURCES)
-    source = _SOURCES[name]
-    state = torch.load(io.BytesIO(_weight_file(name, source)), map_location="cpu", weights_only=True)
-    network = source.network()
-    _load_in_order(network, state)
+    # Here, because that file needs the classes of this one.
+    from translate.models.torchvision_features import NETWORKS, open_from_file
+
+    name, given, file = name.partition("=")
+    if given:
+        network = open_from_file(name, file)
+    elif name in NETWORKS:
+        raise ModelError(f"feature network {name!r} comes without weights; give torchvision's file, as {name}=FILE")
+    elif name not in _SOURCES:
+        raise lookup.unknown("feature network", name, [*_SOURCES, *NETWORKS])
+    else:
+        source = _SOURCES[name]
+        state = torch.load(io.BytesIO(_weight_file(name, source)), map_location="cpu", weights_only=True)
+        network = source.network()
+        _load_in_order(network, state)
     return network.eval().requires_grad_(False)  # noqa: FBT003 - torch's own signature
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from translate.cli.evaluate import evaluate
 from translate.config import Domains
+from translate.errors import EXIT_USAGE, ModelError, UnknownNameError, UsageError
 from translate.images.codec import encode
 from translate.images.picture import Picture
 from translate.models import resnet
@@ -63,3 +65,32 @@ def test_json_has_no_infinity(app, arguments):
     assert found["nothing"]["means"]["l1"] == 0
     assert found["output"]["means"]["l1"] > 0
     assert found["source_images"] == 4
+
+
+def test_metrics_and_judge_are_chosen(app, arguments):
+    chosen = [*arguments, "--metrics", "fid, artefacts", "--judge", "mobilenet-v2"]
+    done = CliRunner().invoke(app, [*chosen, "--real", "a"])
+    assert done.exit_code == 0, done.output
+    first = [line.split()[0] for line in done.stdout.splitlines() if line]
+    assert first[1:6] == ["fid-mobilenet-v2", "checkerboard_db", "droplets_percent", "luma_correlation", "variety"]
+    assert "Real against real: halves of the 4 target images" in done.stdout
+    assert "in fid-mobilenet-v2" in done.stdout
+    assert "FID is strongly biased here: 4 images against 4, for 1280 features." in done.stdout
+    found = json.loads(CliRunner().invoke(app, [*chosen, "--json"]).stdout)
+    assert found["floor"]["fid-mobilenet-v2"]["value"] > 0
+    assert found["output"]["distances"].keys() == {"fid-mobilenet-v2"}
+    assert "strongly biased" in found["remarks"][0]
+
+
+@pytest.mark.parametrize(("wrong", "error", "says"), [
+    (["--metrics", "kid,lpips"], UnknownNameError, "unknown metric 'lpips'; known: artefacts, content, fid"),
+    (["--metrics", "paired"], UsageError, "add --paired"),
+    (["--judge", "inception"], UnknownNameError, "network 'inception'; known: .*Did you mean 'inception-v3'"),
+    (["--judge", "vgg16"], ModelError, "comes without weights; give torchvision's file, as vgg16=FILE"),
+    (["--judge", "vgg16=gone.pth"], ModelError, "there is no weights file 'gone.pth'"),
+])
+def test_choices_that_cannot_be(app, arguments, wrong, error, says):
+    done = CliRunner().invoke(app, [*arguments, *wrong])
+    assert isinstance(done.exception, error)
+    assert done.exception.exit_code == EXIT_USAGE
+    assert re.search(says, str(done.exception))

@@ -9,15 +9,21 @@ import pytest
 import torch
 
 from translate.config import Domains
-from translate.errors import DataError, ModelError
+from translate.errors import DataError, ModelError, UnknownNameError, UsageError
 from translate.images.codec import encode
 from translate.images.picture import Picture
-from translate.metrics.evaluate import evaluate
-from translate.models import resnet
+from translate.metrics.evaluate import Evaluator, _spread_out
+from translate.models import resnet, unet
 from translate.models.translator import ModelFacts, Translator
+from translate.progress import silent
 from translate.stores import open_store
 
 COUNT = 5
+KID, FID = "kid-efficientnet-lite0", "fid-efficientnet-lite0"
+
+
+def evaluate(translator, store, *, report=silent, **options):
+    return Evaluator(store, **options).evaluate(translator, report)
 
 
 def drawing(index, *, shaded):
@@ -64,8 +70,10 @@ def test_a_translator_that_does_nothing_scores_what_doing_nothing_scores(store):
     found = evaluate(translator(identity=True), store, source="flat", target="solid", pairs=True, size_px=64)
     assert found.output.means.keys() == found.nothing.means.keys()
     assert found.output.means == pytest.approx(found.nothing.means, abs=1e-4)
-    assert found.output.kid.value == pytest.approx(found.nothing.kid.value, abs=1e-5)
+    assert found.output.distances[KID].value == pytest.approx(found.nothing.distances[KID].value, abs=1e-5)
     assert found.nothing.means["distance_to_source"] == 0
+    assert found.nothing.means["luma_correlation"] == pytest.approx(1)
+    assert (found.nothing.means["variety"], found.nothing.means["droplets_percent"]) == (1, 0)
     flat, solid = (np.stack([drawing(i, shaded=s) for i in range(COUNT)]) / 255.0 for s in (False, True))
     assert found.nothing.means["l1"] == pytest.approx(abs(flat - solid).mean(), abs=1e-6)
     psnr = -10 * np.log10(((flat - solid) ** 2).mean(axis=(1, 2, 3)))
@@ -82,11 +90,11 @@ def test_the_answer_itself_is_perfect(store):
 
 def test_untrained_is_worse_and_order_and_names_do_not_matter(store):
     found = evaluate(translator(), store, source="flat", target="solid", pairs=True, size_px=64)
-    assert found.output.kid.value > found.nothing.kid.value
+    assert found.output.distances[KID].value > found.nothing.distances[KID].value
     assert found.output.means["layer_distance"] > found.nothing.means["layer_distance"]
     other = evaluate(translator(), filled("mixed", [3, 0, 4, 1, 2]), source="flat", target="solid", pairs=True,
                      size_px=64)
-    assert other.output.kid == found.output.kid
+    assert other.output.distances == found.output.distances
     assert other.floor == found.floor
     assert other.output.means == pytest.approx(found.output.means, rel=1e-12)
 
@@ -95,8 +103,9 @@ def test_unpaired_with_other_real_images(store):
     seen = []
     found = evaluate(translator(), store, source="flat", target="solid", pairs=False, size_px=64, real="flat",
                      report=seen.append)
-    assert set(found.output.means) == {"edge_agreement", "distance_to_source", "checkerboard_db"}
-    assert found.real_kid == pytest.approx(found.nothing.kid.value)
+    assert set(found.output.means) == {"edge_agreement", "distance_to_source", "checkerboard_db", "droplets_percent",
+                                       "luma_correlation", "variety"}
+    assert found.real == {KID: pytest.approx(found.nothing.distances[KID].value)}
     assert (seen[-1].done, seen[-1].total) == (3 * COUNT, 3 * COUNT)
 
 
@@ -111,3 +120,107 @@ def test_mistakes_are_named(store):
         lonely.delete(f"solid/{index}.png")
     with pytest.raises(DataError, match="solid holds 2 images; an evaluation needs at least 4"):
         evaluate(translator(), lonely, source="flat", target="solid", pairs=False, size_px=64)
+
+
+def test_every_figure_is_independent_of_order(store):
+    every = {"metrics": ("kid", "fid", "paired", "content", "artefacts"), "source": "flat", "target": "solid",
+             "pairs": True, "size_px": 64}
+    found = evaluate(translator(), store, **every)
+    other = evaluate(translator(), filled("turned", [4, 2, 0, 3, 1]), **every)
+    assert set(found.output.distances) == {KID, FID} == set(found.floor)
+    assert other.output.distances == found.output.distances
+    assert (other.nothing.distances, other.floor) == (found.nothing.distances, found.floor)
+    assert other.output.means == pytest.approx(found.output.means, rel=1e-12)
+    assert "strongly biased here: 5 images against 5, for 1280 features" in found.remarks[0]
+    assert found.output.distances[FID].value > found.nothing.distances[FID].value
+
+
+class Counting:
+    """A store that counts reads."""
+
+    def __init__(self, store):
+        self.url = store.url
+        self.list = store.list
+        self.reads = 0
+        self._get = store.get
+
+    def get(self, key):
+        self.reads += 1
+        return self._get(key)
+
+
+@pytest.mark.parametrize("pairs", [True, False])
+def test_a_second_evaluation_reads_nothing_and_equals_a_first(store, pairs):
+    counting, seen = Counting(store), []
+    options = {"source": "flat", "target": "solid", "pairs": pairs, "size_px": 64}
+    evaluator = Evaluator(counting, **options)
+    evaluator.evaluate(translator(identity=True))
+    assert counting.reads == 2 * COUNT
+    assert evaluator.evaluate(translator(), seen.append) == evaluate(translator(), store, **options)
+    assert counting.reads == 2 * COUNT
+    assert (seen[-1].done, seen[-1].total) == (COUNT, COUNT)
+
+
+def test_what_finds_no_room_is_read_again(store, monkeypatch):
+    options = {"source": "flat", "target": "solid", "pairs": True, "size_px": 64}
+    expected = evaluate(translator(), store, **options)
+    monkeypatch.setattr("translate.metrics.evaluate.KEPT_BYTES", 1_500_000)
+    counting = Counting(store)
+    evaluator = Evaluator(counting, **options)
+    assert evaluator.evaluate(translator()) == expected
+    reads = counting.reads
+    assert evaluator.evaluate(translator()) == expected
+    assert reads == 2 * COUNT < counting.reads < 4 * COUNT
+
+
+@pytest.mark.parametrize("pairs", [True, False])
+def test_a_limit_takes_images_spread_evenly_over_the_names(store, pairs):
+    few = open_store(f"memory://evaluate-few-{pairs}")
+    for folder in ("flat", "solid"):
+        for index in (0, 1, 2, 3):
+            few.put(f"{folder}/{index}.png", store.get(f"{folder}/{index}.png").data)
+    options = {"source": "flat", "target": "solid", "pairs": pairs, "size_px": 64}
+    limited = evaluate(translator(), store, limit=4, **options)
+    assert (limited.source_images, limited.target_images) == (4, 4)
+    assert limited == evaluate(translator(), few, **options)
+    assert list(_spread_out({str(n): "" for n in range(9)}, 4)) == ["0", "2", "4", "6"]
+    with pytest.raises(UsageError, match="a limit of 3 images is too low; an evaluation needs at least 4"):
+        evaluate(translator(), store, limit=3, **options)
+
+
+def test_who_trains_does_not_notice(store):
+    trained = translator()
+    trained.network.train()
+    still = next(module for module in trained.network.modules() if isinstance(module, torch.nn.ReLU)).eval()
+    modes = [module.training for module in trained.network.modules()]
+    state = torch.get_rng_state()
+    evaluate(trained, store, source="flat", target="solid", pairs=True, size_px=64)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert [module.training for module in trained.network.modules()] == modes
+    assert not still.training
+
+
+def test_a_network_in_train_mode_is_scored_in_evaluation_mode(store):
+    config = unet.Config(width=4, levels=6, dropout=True)
+    torch.manual_seed(0)
+    facts = ModelFacts(name="tested", architecture="unet", config=config.model_dump(), domains=Domains(a="a", b="b"))
+    dropping = Translator(unet.Network(config), facts)
+    dropping.network.train()
+    options = {"source": "flat", "target": "solid", "pairs": False, "size_px": 64}
+    evaluator = Evaluator(store, **options)
+    assert evaluator.evaluate(dropping) == evaluator.evaluate(dropping)
+    assert all(module.training for module in dropping.network.modules())
+
+
+def test_only_what_was_chosen_is_measured(store):
+    options = {"source": "flat", "target": "solid", "size_px": 64}
+    found = evaluate(translator(), store, pairs=True, metrics=["paired"], judge="mobilenet-v2", **options)
+    assert (found.output.distances, found.floor) == ({}, {})
+    assert set(found.output.means) == {"layer_distance", "l1", "psnr_db", "ssim"}
+    assert found.judge == "mobilenet-v2"
+    assert set(evaluate(translator(), store, pairs=False, metrics=["fid"], judge="mobilenet-v2", **options)
+               .output.distances) == {"fid-mobilenet-v2"}
+    with pytest.raises(UnknownNameError, match="unknown metric 'fidd'; known: artefacts, content, fid, kid, paired"):
+        Evaluator(store, pairs=True, metrics=["kid", "fidd"], **options)
+    with pytest.raises(UsageError, match="'paired' compares with answers; add --paired"):
+        Evaluator(store, pairs=False, metrics=["paired"], **options)
