@@ -33,6 +33,8 @@ def render(template: str, *, styles: tuple[str, ...], script: str, **values: obj
 
 def readable(text: str) -> str:
     """Text whose control characters, line ends, direction overrides and stray surrogates show as escapes."""
+    if text.isprintable():  # pictures are megabytes of text: not letter by letter
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
