@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,15 +18,16 @@ from translate.objectives.contract import build_objective
 from translate.progress import Progress, duration, silent
 from translate.training import schedules
 from translate.training.data import TrainingData
+from translate.training.group import Alone, Group, part_of_batch
 from translate.training.networks import build_networks, precision_of
 from translate.training.pool import HistoryPool
 from translate.training.selection import Selection
 from translate.training.sheet import sample_sheet
-from translate.training.state import State, load_checkpoint, save_checkpoint
+from translate.training.state import State, forget, load_checkpoint, save_checkpoint
 from translate.training.watch import warnings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor, nn
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from translate.training.roles import Beginning
 
 STATUS_SECONDS = 20.0
+ALONE = Alone()
 MOST_RECOVERIES = 4
 """Times that a training goes back to its last checkpoint, at half the rate each time, before it gives up."""
 
@@ -76,16 +79,19 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     minutes: float | None = None,
     resume: bool = True,
     on_progress: Listener = silent,
+    group: Group = ALONE,
 ) -> Trained:
     """Train until ``training.images`` are seen, or ``minutes`` have passed in all; goes on from the last checkpoint.
 
     Without a checkpoint it starts from the weights of ``begin``, else from random ones. Writes to ``output``:
     ``config.json``, ``status.jsonl``, ``evaluations.jsonl``, ``events.jsonl``, ``samples/<images>.png``,
     ``checkpoints/``. With ``minutes`` the learning rate falls with the larger of both shares, so that it ends low
-    either way. Raises `ConfigError`, `DataError`, `ModelError`, `TrainingError`.
+    either way. In a ``group`` every worker calls this alike and steps on the mean of all their gradients; the first
+    one speaks and writes. Raises `ConfigError`, `DataError`, `ModelError`, `TrainingError`.
     """
     # What is played, by whom, on what.
-    torch.manual_seed(training.seed)
+    part = part_of_batch(training.batch, group)
+    torch.manual_seed(training.seed)  # the same numbers for every worker
     objective = build_objective(training.objective, "training.objective")
     networks, architecture, configs = build_networks(training, objective)
     if begin is not None:
@@ -101,22 +107,26 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     state = State(
         networks=networks,
         averages={name: copy.deepcopy(network) for name, network in generators.items()},
-        optimizers={player: torch.optim.Adam([p for network in group.values() for p in network.parameters()],
+        optimizers={player: torch.optim.Adam([p for network in own.values() for p in network.parameters()],
                                              lr=training.learning_rate, betas=training.betas, fused=True)
-                    for player, group in players.items()},
+                    for player, own in players.items()},
         pools={f"fake_{target}": HistoryPool(training.pool) for _, target in objective.directions.values()},
         random=torch.Generator().manual_seed(training.seed),
     )
     values = training.model_dump(mode="json")
     config_digest = _digest(values, begin)
-    if not (resume and load_checkpoint(output, state, config_digest)):
-        save_checkpoint(output, state, config_digest)  # something to go back to, from the first step on
-    output.put("config.json", canonical_json(values).encode(), content_type="application/json")
+    if not resume and group.rank == 0:
+        forget(output)
+    found = resume and load_checkpoint(output, state, config_digest)
+    if group.rank == 0:
+        output.put("config.json", canonical_json(values).encode(), content_type="application/json")
+        if not found:  # something to go back to, from the first step on
+            save_checkpoint(output, state, config_digest)
     shown = images.samples(4)
 
     # The night.
     started, seconds_before, seen_before, spoken = time.monotonic(), state.seconds, state.seen, 0.0
-    batches = images.batches(state.seen, training.batch)
+    batches = images.batches(state.seen, training.batch, part)
     while state.seen < training.images and not (minutes and state.seconds >= minutes * 60):
         # Rate: a share of the way in images, or in minutes if that is further.
         way = state.seen if not minutes else max(state.seen, int(state.seconds / (minutes * 60) * training.images))
@@ -124,8 +134,8 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
         rate = schedules.learning_rate(way, training.images, base=base,
                                        warmup_images=training.warmup_images, decay_from=training.decay_from)
         for optimizer in state.optimizers.values():
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+            for settings in optimizer.param_groups:
+                settings["lr"] = rate
 
         # One forward pass of the generators, then each player's step in the game's order.
         batch = {name: tensor.to(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
@@ -142,34 +152,42 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
                 if player == "generator":
                     terms = objective.generator_loss(networks, batch, made)
                 else:
-                    old = {name: state.pools[name].exchange(image.detach(), state.random)
+                    # Every worker keeps the whole history, which is the same with any number of them.
+                    old = {name: state.pools[name].exchange(group.gather(image.detach()), state.random)[part]
                            for name, image in made.items() if name in state.pools}
                     terms = objective.discriminator_loss(networks, batch, old)
             state.optimizers[player].zero_grad(set_to_none=True)
             torch.autograd.backward([term.mean() for term in terms.values()])
-            trouble = _not_finite(players[player], terms)
+            gradients = [p.grad for network in players[player].values() for p in network.parameters()
+                         if p.grad is not None]
+            means = torch.stack([term.detach().float().mean() for term in terms.values()])
+            group.average([*gradients, means])
+            player_losses = dict(zip(terms, means.tolist(), strict=True))
+            trouble = _not_finite(gradients, player_losses)
             if trouble:
                 break
             state.optimizers[player].step()
-            losses |= {name: float(term.detach().mean()) for name, term in terms.items()}
+            losses |= player_losses
 
         # Never a step on a gradient that is not finite: back to the last good state, at half the rate.
         if trouble:
             trouble += f"; images: {', '.join(images.names(state.seen, training.batch))}"
-            _go_back(output, state, config_digest, trouble)
+            _go_back(output, state, config_digest, trouble, group)
             batches.close()
-            batches = images.batches(state.seen, training.batch)
+            batches = images.batches(state.seen, training.batch, part)
             continue
 
         # The average that will be published.
         state.seen += training.batch
-        state.seconds = seconds_before + time.monotonic() - started
+        state.seconds = group.agree(seconds_before + time.monotonic() - started)
         decay = schedules.ema_decay(training.batch, training.ema_half_life_images, state.seen)
         for name, average in state.averages.items():
             for kept, now in zip(average.state_dict().values(), networks[name].state_dict().values(), strict=True):
                 kept.lerp_(now, 1 - decay) if kept.is_floating_point() else kept.copy_(now)
 
-        # Status, picture, evaluation, checkpoint.
+        # Status, picture, evaluation, checkpoint: the first worker's.
+        if group.rank > 0:
+            continue
         done = state.seen >= training.images or bool(minutes and state.seconds >= minutes * 60)
         note = f"loss {sum(losses.values()):.2f}"
         if minutes:  # how many images that will be is not known: the total is the time
@@ -213,29 +231,30 @@ def _digest(values: Mapping[str, Any], begin: Beginning | None) -> str:
     return digest(decisive | ({} if begin is None else {"begin": begin.digest}))
 
 
-def _not_finite(networks: Mapping[str, nn.Module], terms: Mapping[str, Tensor]) -> str:
+def _not_finite(gradients: Sequence[Tensor], losses: Mapping[str, float]) -> str:
     """What is not finite, in words; empty if all gradients are."""
-    gradients = [p.grad for network in networks.values() for p in network.parameters() if p.grad is not None]
-    norms = torch._foreach_norm(gradients)  # noqa: SLF001 - the public clip_grad_norm_ uses it, one call for all
+    norms = torch._foreach_norm(list(gradients))  # noqa: SLF001 - clip_grad_norm_ uses it too, one call for all
     if bool(torch.isfinite(torch.stack(norms)).all()):
         return ""
-    bad = [name for name, term in terms.items() if not bool(torch.isfinite(term).all())]
+    bad = [name for name, loss in losses.items() if not math.isfinite(loss)]
     return f"a gradient is not finite (terms that are not: {', '.join(bad) or 'none, so it arose on the way back'})"
 
 
-def _go_back(output: ObjectStore, state: State, config_digest: str, trouble: str) -> None:
+def _go_back(output: ObjectStore, state: State, config_digest: str, trouble: str, group: Group) -> None:
     """To the last checkpoint, at half the rate from there on; raises `TrainingError` after too often."""
     at, recoveries, seconds = state.seen, state.recoveries + 1, state.seconds
     message = f"after {at} images {trouble}"
     events = [*state.events, {"images": at, "event": "recovered", "message": message}]
     if recoveries > MOST_RECOVERIES:
-        _put_lines(output, "events.jsonl", [*events[:-1], {**events[-1], "event": "gave up"}])
+        if group.rank == 0:
+            _put_lines(output, "events.jsonl", [*events[:-1], {**events[-1], "event": "gave up"}])
         raise TrainingError(f"{message}. The training went back {MOST_RECOVERIES} times, at half the rate each time, "
                             "and gives up; the last checkpoint is whole. Lower training.learning_rate, or set "
                             "training.precision to float32, and look at these images")
     load_checkpoint(output, state, config_digest)
     state.recoveries, state.events, state.seconds = recoveries, events, seconds
-    _put_lines(output, "events.jsonl", events)
+    if group.rank == 0:
+        _put_lines(output, "events.jsonl", events)
 
 
 def _put_lines(output: ObjectStore, key: str, lines: list[dict[str, Any]]) -> None:

@@ -99,7 +99,7 @@ def save_checkpoint(store: ObjectStore, state: State, config_digest: str) -> Non
     store.put(f"{name}.pt", data)
     marker = {"seen": state.seen, "digest": _sha256(data), "config": config_digest}
     store.put(f"{name}.json", json.dumps(marker).encode(), content_type="application/json")
-    for old in _committed(store)[:-KEEP]:
+    for old in committed(store)[:-KEEP]:
         store.delete(f"checkpoints/{old:010d}.json")
         store.delete(f"checkpoints/{old:010d}.pt")
 
@@ -109,10 +109,10 @@ def load_checkpoint(store: ObjectStore, state: State, config_digest: str) -> boo
 
     Raises `TrainingError` if it is damaged or belongs to another configuration.
     """
-    committed = _committed(store)
-    if not committed:
+    markers = committed(store)
+    if not markers:
         return False
-    name = f"checkpoints/{committed[-1]:010d}"
+    name = f"checkpoints/{markers[-1]:010d}"
     marker = json.loads(store.get(f"{name}.json").data)
     if marker["config"] != config_digest:
         raise TrainingError(f"{store.url} holds a training of another configuration; give another --output, the "
@@ -141,7 +141,15 @@ def load_checkpoint(store: ObjectStore, state: State, config_digest: str) -> boo
     return True
 
 
-def _committed(store: ObjectStore) -> list[int]:
+def forget(store: ObjectStore) -> None:
+    """Remove every checkpoint, so that the next training begins at the beginning; markers go first."""
+    for seen in committed(store):
+        store.delete(f"checkpoints/{seen:010d}.json")
+        store.delete(f"checkpoints/{seen:010d}.pt")
+
+
+def committed(store: ObjectStore) -> list[int]:
+    """Images seen at each checkpoint that counts, ascending."""
     keys = [info.key for info in store.list("checkpoints/") if info.key.endswith(".json")]
     return sorted(int(key.removeprefix("checkpoints/").removesuffix(".json")) for key in keys)
 
