@@ -36,8 +36,8 @@ def evaluate(
     size: Annotated[int, typer.Option(min=32, help="Working size in pixels: centre squares of this side.")] = 128,
     metrics: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="Some of kid,fid,paired,content,artefacts. Default: all that apply but fid, "
-                                          "which needs thousands of images."),
+        typer.Option(metavar="LIST", help="Some of kid, fid, paired, content, artefacts, with commas between. Default: "
+                                         "all that apply but fid, which needs thousands of images."),
     ] = None,
     judge: Annotated[
         str,
@@ -80,8 +80,9 @@ def _show(found: Evaluation) -> None:
     console.table(["MEASURE", "DOING NOTHING", found.model, "BETTER"], rows)
     console.result("")
     for name, floor in found.floor.items():
+        told = "; a KID near that can't be told from real" if name.startswith("kid") else ""
         console.result(f"Real against real: halves of the {found.target_images} target images score "
-                       f"{_estimate(floor)} in {name}; what is near that can't be told from real.")
+                       f"{_estimate(floor)} in {name}{told}.")
     for name, value in found.real.items():
         console.result(f"Other real images score {value:.4f} in {name} against the target images.")
     for remark in found.remarks:

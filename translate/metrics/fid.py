@@ -59,7 +59,7 @@ def too_few(images: int, targets: int, features: int) -> str | None:
     if min(images, targets) > features:
         return None
     return (f"FID is strongly biased here: {images} images against {targets}, for {features} features. It holds only "
-            "beside figures of the same images, such as doing nothing; trust KID, or use more images")
+            "beside figures of the same images, such as doing nothing; trust KID, or use more images.")
 
 
 def _root(rows: Tensor) -> Tensor:

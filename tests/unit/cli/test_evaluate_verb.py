@@ -74,7 +74,7 @@ def test_metrics_and_judge_are_chosen(app, arguments):
     first = [line.split()[0] for line in done.stdout.splitlines() if line]
     assert first[1:6] == ["fid-mobilenet-v2", "checkerboard_db", "droplets_percent", "luma_correlation", "variety"]
     assert "Real against real: halves of the 4 target images" in done.stdout
-    assert "in fid-mobilenet-v2" in done.stdout
+    assert "in fid-mobilenet-v2.\n" in done.stdout
     assert "FID is strongly biased here: 4 images against 4, for 1280 features." in done.stdout
     found = json.loads(CliRunner().invoke(app, [*chosen, "--json"]).stdout)
     assert found["floor"]["fid-mobilenet-v2"]["value"] > 0
