@@ -1,8 +1,8 @@
 """The record of how an output came to be: what a run writes about itself, beside its outputs.
 
-`Work` is what decides an output's pixels; two outputs of the same source and the same work are the same
-picture. `PlanRecord` is written before the first image, `RunSummary` after the last one; a run without
-summary did not end.
+`Work` is what decides an output; two outputs of the same source and the same work are the same picture.
+`PlanRecord` is written before the first image, `RunSummary` after the last one; a run without summary did not
+end.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ class Record(Frozen):
 
 
 class Work(Record):
-    """What decides an output's pixels, given its source."""
+    """What decides an output's pixels and its mark, given its source."""
 
     model: str
-    """``name@version`` or the path it was read from; for people, not part of the digest."""
+    """``name@version`` or the path it was read from; for people, not part of the digest. Its last part
+    stands in the mark."""
     model_digest: str
     """``sha256:<hex>`` of the file of the weights, see `translate.models.bundle`."""
     size: int | Literal["native"]
@@ -43,6 +44,9 @@ class Work(Record):
     pixels: Literal["exact", "compat"]
     engine: str
     """Engine with its precision, e.g. ``torch-bfloat16``."""
+    mark: str = "none"
+    """How an output says what made it, see `translate.images.mark.VERSION`; runs from before there were marks
+    recorded nothing of it."""
 
     @property
     def digest(self) -> str:
@@ -59,7 +63,7 @@ class Work(Record):
                     f"{name} ({work.model_digest[7:19]})" for name, work in ((before, self), (after, other))
                 )
             found.append(f"model: {before} -> {after}")
-        for field in ("size", "format", "quality", "pixels", "engine"):
+        for field in ("size", "format", "quality", "pixels", "engine", "mark"):
             before, after = getattr(self, field), getattr(other, field)
             if before != after:
                 found.append(f"{field}: {before} -> {after}")

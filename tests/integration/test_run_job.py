@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from translate.batch.estimate import estimate
 from translate.batch.history import read_history
 from translate.batch.job import Prepared, prepare, run
 from translate.errors import StoreError, UsageError, WorkDigestError
+from translate.images.mark import Mark, read_mark
 from translate.progress import silent
 from translate.stores import open_store
 from translate.stores.file import FileStore
@@ -34,8 +36,6 @@ def go(prepared: Prepared, executor: str = "local", workers: int | None = None) 
 
 def check_records(prepared: Prepared, summary: RunSummary) -> None:
     """Counts add up everywhere, and every acknowledged output is there with its digest."""
-    import hashlib
-
     from translate.batch.ledger import from_lines, merge
     from translate.batch.manifest import read_units
 
@@ -110,6 +110,31 @@ def test_other_work_is_refused_kept_or_redone(registry, tmp_path):
     assert go(stale).ok == 6
     assert all(contents(output)[key] != data for key, data in before.items())
     assert prepare(make_job(source, output, registry, overwrite="always")).plan.considered.to_do == 6
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
+def test_outputs_say_what_made_them(registry, kind):
+    source, output = open_store(f"memory://marked-{kind}/in/"), open_store(f"memory://marked-{kind}/out/")
+    key = f"a.{kind.lower()}"
+    source.put(key, picture(1, kind=kind))
+    check_records(prepared := prepare(make_job(source, output, registry)), summary := go(prepared))
+    (data,) = contents(output).values()
+    digest = "sha256:" + hashlib.sha256(source.get(key).data).hexdigest()
+    assert read_mark(data) == Mark("tiny@1", summary.work.model_digest, digest, summary.work_digest)
+    go(prepare(make_job(source, output, registry, overwrite="always")))
+    assert list(contents(output).values()) == [data], "nothing in the mark is of one run"
+
+
+def test_outputs_from_before_there_were_marks_are_other_work(registry):
+    source, output = open_store("memory://unmarked/in/"), open_store("memory://unmarked/out/")
+    fill(source, 2)
+    summary = go(prepare(make_job(source, output, registry)))
+    key = layout.plan_key(summary.run)
+    record = json.loads(output.get(key).data)
+    del record["work"]["mark"]
+    output.put(key, json.dumps({**record, "work_digest": "sha256:" + "0" * 64}).encode())
+    with pytest.raises(WorkDigestError, match=r"2 outputs .*\(mark: none -> xmp-1\)"):
+        prepare(make_job(source, output, registry))
 
 
 def test_limit_goes_on_where_it_ended(registry):

@@ -43,7 +43,8 @@ def estimate(prepared: Prepared) -> Estimate:
         try:
             data = stages.get(prepared.job.source, item)
             picture = stages.translate(stages.decode(data), prepared.engine, prepared.task.work)
-            stages.encode(picture, item.format, prepared.task.work.quality)
+            mark = stages.mark_of(data, prepared.task.work)
+            stages.encode(picture, item.format, prepared.task.work.quality, mark)
         except ItemError:
             continue
         seconds = time.perf_counter() - start

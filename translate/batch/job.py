@@ -19,6 +19,7 @@ from translate.batch.ledger import Totals, write_segment
 from translate.batch.report import Highlights, write_page
 from translate.batch.worker import Task
 from translate.errors import StoreError
+from translate.images.mark import VERSION as MARK_VERSION
 from translate.progress import Progress
 from translate.provenance import PlanRecord, RunSummary, Work, versions
 from translate.stores.contract import PutMode
@@ -161,6 +162,7 @@ def _resolve(job: Job) -> tuple[Task, Engine]:
         quality=settings.quality,
         pixels=settings.pixels,
         engine=engine.name,
+        mark=MARK_VERSION,
     )
     task = Task(
         source=job.source,

@@ -6,6 +6,7 @@ which is not.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from translate.errors import ItemError, NotFoundError, PreconditionError
 from translate.images import codec
+from translate.images.mark import Mark, model_label, to_xmp
 from translate.images.resize import resize, short_side
 from translate.images.tensors import to_channels, to_pixels, to_tensor
 from translate.stores.contract import PutMode
@@ -102,9 +104,15 @@ def _translate_compat(picture: Picture, engine: Engine) -> Picture:
     return replace(picture, pixels=pixels, alpha=None)
 
 
-def encode(picture: Picture, format: OutputFormat, quality: int) -> bytes:  # noqa: A002
-    """Picture -> bytes of ``format``; the same picture always gives the same bytes."""
-    return codec.encode(picture, format, quality)
+def mark_of(source: bytes, work: Work) -> Mark:
+    """What the output of these source bytes by this work will say of itself."""
+    digest = "sha256:" + hashlib.sha256(source).hexdigest()
+    return Mark(model_label(work.model), work.model_digest, digest, work.digest)
+
+
+def encode(picture: Picture, format: OutputFormat, quality: int, mark: Mark) -> bytes:  # noqa: A002
+    """Picture -> bytes of ``format``, marked; the same picture and mark always give the same bytes."""
+    return codec.encode(picture, format, quality, to_xmp(mark))
 
 
 def put(store: ObjectStore, item: Item, data: bytes, *, replace_existing: bool) -> ObjectInfo | None:

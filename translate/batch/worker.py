@@ -127,16 +127,17 @@ class Worker:
         task = self._task
         try:
             with _timed(ms, "get"):
-                data = stages.get(task.source, item)
+                source = stages.get(task.source, item)
             with _timed(ms, "decode"):
-                picture = stages.decode(data)
+                picture = stages.decode(source)
             with self._turn(picture):
                 if stopped():
                     return None
                 with _timed(ms, "translate"):
                     picture = stages.translate(picture, self._engine, task.work)
             with _timed(ms, "encode"):
-                data = stages.encode(picture, item.format, task.work.quality)
+                mark = stages.mark_of(source, task.work)
+                data = stages.encode(picture, item.format, task.work.quality, mark)
             with _timed(ms, "put"):
                 info = stages.put(task.output, item, data, replace_existing=task.replace_existing)
         except ItemError as error:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from translate.errors import ItemError
 from translate.images._color import (
@@ -162,13 +163,18 @@ _SAVE_OPTIONS: dict[OutputFormat, dict[str, Any]] = {
 _LONGEST_SIDE_PX: dict[OutputFormat, int] = {"png": 2**31 - 1, "jpeg": 65_500, "webp": 16_383}
 
 
-def encode(picture: Picture, format: OutputFormat, quality: int) -> bytes:  # noqa: A002 - the field's own word
-    """Encode a picture; the same pixels, format and quality give the same bytes (with the same libraries).
+def encode(
+    picture: Picture,
+    format: OutputFormat,  # noqa: A002 - the field's own word
+    quality: int,
+    xmp: bytes = b"",
+) -> bytes:
+    """Encode a picture; the same pixels, format, quality and XMP give the same bytes (with the same libraries).
 
     ``quality`` (1 to 100) is that of JPEG and WebP. Alpha is carried in PNG and WebP; JPEG has none, so the
-    picture is laid on white there (`loses_alpha` says when). No metadata is written: the pixels are sRGB and
-    upright, which is what readers assume. Raises `ItemError` ``output.invalid`` where a side is longer than
-    the format can hold.
+    picture is laid on white there (`loses_alpha` says when). No metadata is written but the packet ``xmp``
+    (see `translate.images.mark`): the pixels are sRGB and upright, which is what readers assume. Raises
+    `ItemError` ``output.invalid`` where a side is longer than the format can hold.
     """
     height, width = picture.pixels.shape[:2]
     if max(height, width) > _LONGEST_SIDE_PX[format]:
@@ -181,8 +187,19 @@ def encode(picture: Picture, format: OutputFormat, quality: int) -> bytes:  # no
     if loses_alpha(picture, format):
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     out = io.BytesIO()
-    image.save(out, format.upper(), quality=quality, **_SAVE_OPTIONS[format])
+    image.save(out, format.upper(), quality=quality, **_SAVE_OPTIONS[format], **_metadata(format, xmp))
     return out.getvalue()
+
+
+def _metadata(format: OutputFormat, xmp: bytes) -> dict[str, Any]:  # noqa: A002
+    """Options for saving with an XMP packet, which only PNG has under another name."""
+    if not xmp:
+        return {}
+    if format != "png":
+        return {"xmp": xmp}
+    chunks = PngInfo()
+    chunks.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    return {"pnginfo": chunks}
 
 
 def loses_alpha(picture: Picture, format: OutputFormat) -> bool:  # noqa: A002
