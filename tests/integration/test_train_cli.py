@@ -4,7 +4,7 @@ import json
 
 import pytest
 import yaml
-from training_set import picture, png
+from training_set import WAVES, picture, png
 from typer.testing import CliRunner
 
 from translate.cli.app import build_app
@@ -12,22 +12,6 @@ from translate.errors import ConfigError, UsageError
 from translate.images import codec
 from translate.registry import ModelRegistry
 from translate.stores import open_store
-
-PIPELINE = {
-    "name": "waves",
-    "summary": "Colours to their inverse.",
-    "domains": {"a": "wave", "b": "inverse"},
-    "reverse_model": "unwaves",
-    "training": {
-        "objective": {"name": "cyclegan"},
-        "generator": {"architecture": "resnet", "width": 4, "blocks": 1},
-        "discriminator": {"architecture": "patchgan", "width": 4, "layers": 1},
-        "data": {"kind": "unpaired", "short_side_px": [32, 48], "crop_px": 32},
-        "images": 8,
-        "batch": 2,
-        "weights": "float16",
-    },
-}
 
 
 @pytest.fixture
@@ -37,7 +21,7 @@ def place(tmp_path, monkeypatch):
     for i in range(4):
         store.put(f"trainA/{i}.png", png(picture(i)))
         store.put(f"trainB/{i}.png", png(255 - picture(i)))
-    (tmp_path / "waves.yaml").write_text(yaml.safe_dump(PIPELINE))
+    (tmp_path / "waves.yaml").write_text(yaml.safe_dump(WAVES))
     return tmp_path
 
 

@@ -8,8 +8,7 @@ import time
 import pytest
 import yaml
 from safetensors.torch import load_file
-from test_train_cli import PIPELINE
-from training_set import picture, png
+from training_set import WAVES, picture, png
 
 from translate.stores import open_store
 
@@ -31,9 +30,9 @@ def newest_checkpoint(output):
 
 
 def test_killed_at_several_points_it_ends_with_the_same_bits(tmp_path):
-    training = PIPELINE["training"] | {"images": IMAGES, "precision": "float32", "checkpoint_every_images": 20,
+    training = WAVES["training"] | {"images": IMAGES, "precision": "float32", "checkpoint_every_images": 20,
                                        "weights": "float32", "sample_every_images": 60}
-    (tmp_path / "waves.yaml").write_text(yaml.safe_dump(PIPELINE | {"training": training}))
+    (tmp_path / "waves.yaml").write_text(yaml.safe_dump(WAVES | {"training": training}))
     data = open_store(str(tmp_path / "data"))
     for i in range(5):
         data.put(f"trainA/{i}.png", png(picture(i)))

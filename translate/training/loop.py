@@ -18,8 +18,10 @@ from translate.objectives.contract import build_objective
 from translate.progress import Progress, duration, silent
 from translate.training import schedules
 from translate.training.data import TrainingData
+from translate.training.events import write_events
 from translate.training.group import Alone, Group, part_of_batch
 from translate.training.networks import build_networks, precision_of
+from translate.training.page import write_page
 from translate.training.pool import HistoryPool
 from translate.training.selection import Selection
 from translate.training.sheet import sample_sheet
@@ -85,8 +87,8 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
 
     Without a checkpoint it starts from the weights of ``begin``, else from random ones. Writes to ``output``:
     ``config.json``, ``status.jsonl``, ``evaluations.jsonl``, ``events.jsonl``, ``samples/<images>.png``,
-    ``checkpoints/``. With ``minutes`` the learning rate falls with the larger of both shares, so that it ends low
-    either way. In a ``group`` every worker calls this alike and steps on the mean of all their gradients; the first
+    ``training.html``, ``checkpoints/``. With ``minutes`` the learning rate falls with the larger of both shares, so
+    that it ends low either way. In a ``group`` every worker calls this alike and steps on the mean of all their gradients; the first
     one speaks and writes. Raises `ConfigError`, `DataError`, `ModelError`, `TrainingError`.
     """
     # What is played, by whom, on what.
@@ -209,6 +211,10 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
         if done or _due(state.seen, training.batch, training.sample_every_images):
             _put_lines(output, "evaluations.jsonl", state.evaluations)
             _put_lines(output, "events.jsonl", state.events)
+            write_events(output, seen=state.seen)
+            write_page(output, state="finished" if done else "running", seen=state.seen, seconds=state.seconds,
+                       minutes=minutes, data_url=data.url, data_summary=images.describe(), precision=precision,
+                       config_digest=config_digest)
         if done or _due(state.seen, training.batch, training.checkpoint_every_images):
             save_checkpoint(output, state, config_digest)
 
@@ -248,6 +254,7 @@ def _go_back(output: ObjectStore, state: State, config_digest: str, trouble: str
     if recoveries > MOST_RECOVERIES:
         if group.rank == 0:
             _put_lines(output, "events.jsonl", [*events[:-1], {**events[-1], "event": "gave up"}])
+            write_page(output, state="stopped", seen=at, seconds=seconds, reason=message, config_digest=config_digest)
         raise TrainingError(f"{message}. The training went back {MOST_RECOVERIES} times, at half the rate each time, "
                             "and gives up; the last checkpoint is whole. Lower training.learning_rate, or set "
                             "training.precision to float32, and look at these images")
