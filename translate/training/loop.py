@@ -88,8 +88,8 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     Without a checkpoint it starts from the weights of ``begin``, else from random ones. Writes to ``output``:
     ``config.json``, ``status.jsonl``, ``evaluations.jsonl``, ``events.jsonl``, ``samples/<images>.png``,
     ``training.html``, ``checkpoints/``. With ``minutes`` the learning rate falls with the larger of both shares, so
-    that it ends low either way. In a ``group`` every worker calls this alike and steps on the mean of all their gradients; the first
-    one speaks and writes. Raises `ConfigError`, `DataError`, `ModelError`, `TrainingError`.
+    that it ends low either way. In a ``group`` every worker calls this alike and steps on the mean of all their
+    gradients; the first one speaks and writes. Raises `ConfigError`, `DataError`, `ModelError`, `TrainingError`.
     """
     # What is played, by whom, on what.
     part = part_of_batch(training.batch, group)
