@@ -41,14 +41,17 @@ class TrainingData:
     from (seed, i): a resumed training sees what the uninterrupted one would have.
     """
 
-    def __init__(self, store: ObjectStore, config: Data, *, seed: int) -> None:
-        """List the set; raises `DataError` if a folder is empty or pairs have missing halves."""
+    def __init__(self, store: ObjectStore, config: Data, *, seed: int, cache_bytes: int = CACHE_BYTES) -> None:
+        """List the set; raises `DataError` if a folder is empty or pairs have missing halves.
+
+        ``cache_bytes`` bounds the decoded images that are kept; it changes speed, never what is drawn.
+        """
         found = list_set(store, config)
         if found.findings:
             first = "; ".join(f"{finding.where} {finding.message}" for finding in found.findings[:3])
             raise DataError(f"something is wrong with the training set in {store.url}, in {len(found.findings)} "
                             f"place(s), which `translate data check` lists: {first}")
-        self._files = _Files(store)
+        self._files = _Files(store, cache_bytes)
         self._config = config
         self._seed = seed
         self._a, self._b = found.a, found.b
@@ -137,8 +140,9 @@ class TrainingData:
 class _Files:
     """Decoded files by key, the least recently used dropped first."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, most_bytes: int) -> None:
         self._store = store
+        self._most_bytes = most_bytes
         self._kept: OrderedDict[str, NDArray[np.uint8]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -157,7 +161,7 @@ class _Files:
             if key not in self._kept:
                 self._kept[key] = pixels
                 self._bytes += pixels.nbytes
-            while self._bytes > CACHE_BYTES and len(self._kept) > 1:
+            while self._bytes > self._most_bytes and len(self._kept) > 1:
                 self._bytes -= self._kept.popitem(last=False)[1].nbytes
         return pixels
 

@@ -1,0 +1,236 @@
+"""How much memory a training will take, before it starts; and what would fit if that is too much.
+
+One step of the game runs on tensors that have shapes and no memory, at the true crop and batch, and what lives at
+once is counted. So every game, architecture and precision is covered by its own code, in about a second.
+
+Measured against the growth of the resident memory of real trainings: see the README of this folder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from translate.errors import ConfigError
+from translate.objectives.contract import build_objective
+from translate.training._live import LiveBytes
+from translate.training.available import available_bytes
+from translate.training.data import AHEAD, CACHE_BYTES
+from translate.training.networks import plan_networks, precision_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from torch import Tensor, nn
+
+    from translate.config import Data, Training
+    from translate.objectives.contract import Objective
+    from translate.training.networks import Planned
+
+SMALLEST_CROP_PX = 64
+"""No smaller crop is proposed: it would be another task."""
+WIDTH_STEP = 4
+"""Proposed widths are multiples of this."""
+ALLOCATOR_SHARE = 0.4
+"""What the C library keeps of memory that was freed, as a share of what lives; measured up to this."""
+LIBRARIES = 50 * 2**20
+"""What the first steps load and compile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a training takes on top of what the process has taken already; bytes."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+    """Adam's two averages of each gradient."""
+    averages: int
+    """The generators' moving averages, and the best snapshot if one is sought."""
+    history: int
+    """The pools of earlier made images, full."""
+    batches: int
+    """The batch in work and those prepared ahead."""
+    activations: int
+    """Kept for the way back through the game, at the step's widest point."""
+    checkpoint: int
+    """A checkpoint's bytes and its tensors, while one is read; no activations live then."""
+    available: int | None
+    """What there is; None if the system does not say."""
+
+    @property
+    def lasting(self) -> int:
+        """What lives from step to step."""
+        return self.weights + self.gradients + self.optimizer + self.averages + self.history + self.batches
+
+    @property
+    def needed(self) -> int:
+        """At the widest moment, allocator and libraries included, the cache of images not."""
+        kept = 1 + ALLOCATOR_SHARE
+        return round(kept * self.lasting + max(kept * self.activations, self.checkpoint)) + LIBRARIES
+
+    @property
+    def cache(self) -> int:
+        """What is left for decoded training images, which are kept as long as there is room."""
+        return CACHE_BYTES if self.available is None else max(0, min(CACHE_BYTES, self.available - self.needed))
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is enough; also where the system does not say."""
+        return self.available is None or self.needed <= self.available
+
+    def words(self) -> str:
+        """One line for people."""
+        parts = {"weights": self.weights, "gradients": self.gradients, "optimizer": self.optimizer,
+                 "averages": self.averages, "history and batches": self.history + self.batches,
+                 "activations": self.activations, "a checkpoint while it is read": self.checkpoint}
+        there = "" if self.available is None else f" of {size(self.available)} available"
+        return (f"memory: {size(self.needed)}{there} ({', '.join(f'{name} {size(n)}' for name, n in parts.items())}), "
+                f"and up to {size(self.cache)} for images")
+
+
+def check_memory(training: Training, workers: int = 1) -> Memory:
+    """Estimate, and raise `ConfigError` that names what would fit if this does not."""
+    memory = estimate(training, workers)
+    if memory.fits:
+        return memory
+    assert memory.available is not None
+    raise ConfigError(
+        f"this training needs about {size(memory.needed)} of memory and {size(memory.available)} are available, with "
+        f"crop {training.data.crop_px}, batch {training.batch} and width {_width(training)}; "
+        + _what_would_fit(training, workers, memory.available))
+
+
+def estimate(training: Training, workers: int = 1) -> Memory:
+    """Count the bytes of a training by one step on tensors without memory; raises `ConfigError`.
+
+    Of one worker, with its part of each batch. The random state is left as it was.
+    """
+    objective = build_objective(training.objective, "training.objective")
+    with torch.random.fork_rng(devices=[]):
+        fake = FakeTensorMode(allow_non_fake_inputs=True)
+        with fake:
+            networks = {name: plan.build() for name, plan in plan_networks(training, objective).items()}
+            networks |= objective.heads(networks)
+            batch = _batch(training.data, training.batch // workers)
+            for network in networks.values():
+                for parameter in network.parameters():
+                    parameter.grad = torch.empty_like(parameter)
+        one_batch = _bytes(batch.values())
+        peak, made = _step(training, objective, networks, batch)
+    generators = [networks[name] for name in objective.directions]
+    weights = _bytes(tensor for network in networks.values() for tensor in network.state_dict().values())
+    gradients = _bytes(parameter for network in networks.values() for parameter in network.parameters())
+    averages = _bytes(tensor for network in generators for tensor in network.state_dict().values())
+    pooled = [made[name][0] for _, target in objective.directions.values() if (name := f"fake_{target}") in made]
+    history = training.pool * _bytes(pooled)
+    if training.evaluation is not None:
+        averages += weights + averages
+    return Memory(weights, gradients, 2 * gradients, averages, history, (AHEAD + 2) * one_batch, peak - gradients,
+                  2 * (weights + 2 * gradients + averages + history), available_bytes())
+
+
+def size(count: int) -> str:
+    """Bytes in words: ``1.4 GiB``, ``120 MiB``."""
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
+
+
+def _batch(data: Data, images: int) -> dict[str, Tensor]:
+    """A batch as `TrainingData` makes it, without content."""
+    batch = {}
+    for domain, channels, answers in (("a", data.channels_a, data.answers_a), ("b", data.channels_b, data.answers_b)):
+        shape = (images, channels, data.crop_px, data.crop_px)
+        batch[domain] = torch.empty(shape).to(memory_format=torch.channels_last)
+        if data.kind == "unpaired" and answers:
+            batch[f"answer_{domain}"] = torch.empty(images, 3, data.crop_px, data.crop_px)
+            batch[f"known_{domain}"] = torch.empty(images)
+    return batch
+
+
+def _step(
+    training: Training, objective: Objective, networks: Mapping[str, nn.Module], batch: dict[str, Tensor]
+) -> tuple[int, Mapping[str, Tensor]]:
+    """What the loop does with a batch, the optimizers' steps left out: the most bytes that lived, and the images made.
+
+    Weights and the batch itself are not counted, gradients are.
+    """
+    autocast = precision_of(training.precision) == "bfloat16"
+    judges = {name for name, role in objective.roles(training.data.channels_a, training.data.channels_b).items()
+              if role.kind == "discriminator"}
+    players = {"discriminator": [networks[name] for name in judges],
+               "generator": [network for name, network in networks.items() if name not in judges]}
+    batch = batch | {"way": torch.zeros(())}  # at the start every term has its full weight
+    with LiveBytes() as live:
+        for network in networks.values():
+            for parameter in network.parameters():
+                assert parameter.grad is not None
+                live.count(parameter.grad)
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            made = objective.translate(networks, batch)
+        for player in objective.order:
+            for network in players["discriminator"]:
+                network.requires_grad_(player == "discriminator")
+            with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+                if player == "generator":
+                    terms = objective.generator_loss(networks, batch, made)
+                else:
+                    seen = {name: image.detach() for name, image in made.items()}
+                    terms = objective.discriminator_loss(networks, batch, seen)
+            for network in players[player]:
+                network.zero_grad(set_to_none=True)
+            torch.autograd.backward([term.mean() for term in terms.values()])
+        return live.peak, made
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _what_would_fit(training: Training, workers: int, available: int) -> str:
+    """The largest batch, crop and width that fit, each with everything else as it is."""
+    data = training.data
+    multiple = max(plan.config.multiple for plan in _planned(training).values())
+    smallest = -(-SMALLEST_CROP_PX // multiple) * multiple
+
+    def batch(images: int) -> Training:
+        return training.model_copy(update={"batch": images})
+
+    def crop(px: int) -> Training:
+        return training.model_copy(update={"data": data.model_copy(update={"crop_px": px})})
+
+    def width(channels: int) -> Training:
+        return training.model_copy(update={"generator": training.generator | {"width": channels}})
+
+    changes = {
+        "train.batch": (batch, range(workers, training.batch, workers)),
+        "train.data.crop_px": (crop, range(smallest, data.crop_px, multiple)),
+        "train.generator.width": (width, range(WIDTH_STEP, _width(training) or 0, WIDTH_STEP)),
+    }
+    found = {key: _largest(values, lambda value, change=change: estimate(change(value), workers).needed <= available)
+             for key, (change, values) in changes.items()}
+    fitting = [f"--set {key}={value}" for key, value in found.items() if value is not None]
+    if not fitting:
+        return "no smaller batch, crop or width alone would fit: lower several, or use a machine with more memory"
+    return f"any one of these would fit: {', '.join(fitting)}"
+
+
+def _planned(training: Training) -> dict[str, Planned]:
+    return plan_networks(training, build_objective(training.objective, "training.objective"))
+
+
+def _width(training: Training) -> int | None:
+    """Of the generators; None if the architecture has no such option."""
+    (width,) = {getattr(plan.config, "width", None) for plan in _planned(training).values() if plan.kind == "generator"}
+    return width
+
+
+def _largest(values: range, fits: Callable[[int], bool]) -> int | None:
+    """The largest that fits, if what fits comes before what does not; None if the first one does not."""
+    low, high = 0, len(values)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if fits(values[middle]) else (low, middle)
+    return values[low - 1] if low else None
