@@ -66,7 +66,7 @@ class Data(Frozen):
     """``unpaired``: folders ``a`` and ``b``. ``paired``: pairs in one of three layouts."""
     layout: Literal["folders", "side_by_side", "manifest"] = "folders"
     """Of pairs. ``folders``: the same names in ``a`` and ``b``. ``side_by_side``: both halves in one image of the
-    folder ``pairs``. ``manifest``: a row of the CSV file ``pairs`` for each, with the columns ``a`` and ``b``."""
+    folder ``pairs``. ``manifest``: a row of the CSV or Parquet file ``pairs`` for each, its columns ``a`` and ``b``."""
     pairs: str | None = None
     test_pairs: str | None = None
     """Held-out pairs, in the same layout."""

@@ -22,7 +22,7 @@ STRANGERS = [("batch", "training"), ("training", "batch")]
 BORDERS = {
     "boto3": ("translate/stores/s3.py",), "botocore": ("translate/stores/s3.py",),
     "cv2": ("translate/images/",), "PIL": ("translate/images/",),
-    "albumentations": ("translate/images/augment.py",),
+    "albumentations": ("translate/images/augment.py",), "pyarrow": ("translate/datasets/_manifest.py",),
     "ray": ("pipelines/",), "pipelines": ("pipelines/",),
     "typer": ("translate/cli/",), "rich": ("translate/cli/",), "jinja2": ("translate/pages/",),
     "tensorboard": ("translate/training/events.py",),

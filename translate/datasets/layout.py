@@ -5,20 +5,20 @@ Training and `translate.datasets.check` both read a set through `list_set`, so t
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from translate.datasets._manifest import read_manifest
 from translate.datasets.folder import named_images
-from translate.errors import NotFoundError
+from translate.errors import DataError, NotFoundError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from translate.config import Data
+    from translate.datasets._manifest import Row
     from translate.stores.contract import ObjectStore
 
 
@@ -140,11 +140,11 @@ class _Lister:
         return (lefts, rights) if left == "a" else (rights, lefts)
 
     def rows(self, manifest: str | None, present: set[str]) -> tuple[Images, Images]:
-        """Both domains of a CSV file; ``present`` are the keys that exist."""
+        """Both domains of a CSV or Parquet file; ``present`` are the keys that exist."""
         a: Images = {}
         b: Images = {}
-        for line, row in self._read_csv(manifest) if manifest else []:
-            where, keys = f"{manifest}:{line}", (row.get("a") or "", row.get("b") or "")
+        for line, keys in self._manifest(manifest) if manifest else []:
+            where = f"{manifest}:{line}"
             missing = [key or "(empty)" for key in keys if key not in present]
             name = " -> ".join(keys)
             if missing:
@@ -158,19 +158,14 @@ class _Lister:
             self._found("folder.empty", manifest, "lists no pair that is there")
         return a, b
 
-    def _read_csv(self, key: str) -> list[tuple[int, dict[str, str | None]]]:
-        """(line, row) of every row, none if it is no such table."""
+    def _manifest(self, key: str) -> list[Row]:
+        """Every row, none if it is no such table."""
         try:
-            text = self.store.get(key).data.decode("utf-8-sig")
-            reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-            if {"a", "b"} <= set(reader.fieldnames or ()):
-                return [(reader.line_num, row) for row in reader]
-            problem = f"has the columns {', '.join(reader.fieldnames or ()) or '(none)'}; expected a and b"
+            return read_manifest(key, self.store.get(key).data)
         except NotFoundError:
-            problem = "is not there; expected a CSV file with the columns a and b"
-        except (UnicodeDecodeError, csv.Error) as error:
-            problem = f"is no CSV in UTF-8 ({error}); expected the columns a and b"
-        self._found("manifest.invalid", key, problem)
+            self._found("manifest.invalid", key, "is not there; expected CSV or Parquet with the columns a and b")
+        except DataError as error:
+            self._found("manifest.invalid", key, str(error))
         return []
 
     def _found(self, code: str, where: str, message: str) -> None:

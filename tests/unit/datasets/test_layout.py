@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from training_set import picture, png
 
 from translate.config import Data
 from translate.datasets.layout import Source, list_set
+from translate.errors import UsageError
 from translate.stores import open_store
 
 SIZES = {"short_side_px": (32, 32), "crop_px": 32}
@@ -74,6 +79,44 @@ def test_no_manifest(store, content):
     store.put("pairs.csv", content)
     _, wrong = found(store, kind="paired", layout="manifest", pairs="pairs.csv")
     assert ("manifest.invalid", "pairs.csv") in wrong
+
+
+def parquet(**columns):
+    content = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns), content)
+    return content.getvalue().to_pybytes()
+
+
+def test_a_manifest_in_parquet(store):
+    fill(store, "x/1.png", "y/one.png", "y/zwölf.png")
+    category = pa.array(["x/1.png", "x/1.png", "x/2.png"]).dictionary_encode()
+    store.put("pairs.parquet", parquet(b=["y/one.png", "y/zwölf.png", None], score=[0.5, 0.25, 1.0], a=category))
+    listed, wrong = found(store, kind="paired", layout="manifest", pairs="pairs.parquet")
+    assert [source.key for source in listed.a.values()] == ["x/1.png", "x/1.png"]
+    assert [source.key for source in listed.b.values()] == ["y/one.png", "y/zwölf.png"]
+    assert wrong == [("pair.missing_half", "pairs.parquet:3")]
+    assert "x/2.png and (empty)" in listed.findings[0].message
+
+
+@pytest.mark.parametrize(("content", "problem"), [
+    (parquet(a=["1.png"], c=["2.png"]), "has the columns a, c; expected a and b"),
+    (parquet(a=["1.png"], b=[7]), "no text in the columns a and b but string and int64"),
+    (parquet(a=["1.png"], b=["2.png"])[:-20], "is no Parquet file that can be read"),
+    (b"a,b\n1.png,2.png\n", "is no Parquet file that can be read"),
+    (b"", "is no Parquet file that can be read"),
+], ids=["columns", "numbers", "cut", "csv", "empty"])
+def test_no_manifest_in_parquet(store, content, problem):
+    store.put("pairs.parquet", content)
+    listed, wrong = found(store, kind="paired", layout="manifest", pairs="pairs.parquet")
+    assert wrong == [("manifest.invalid", "pairs.parquet"), ("folder.empty", "pairs.parquet")]
+    assert problem in listed.findings[0].message
+
+
+def test_parquet_without_pyarrow(store, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # what an import then finds is nothing
+    store.put("pairs.parquet", b"PAR1")
+    with pytest.raises(UsageError, match=r"pip install 'translate-images\[parquet\]'"):
+        found(store, kind="paired", layout="manifest", pairs="pairs.parquet")
 
 
 def test_what_is_wrong_with_folders(store):
