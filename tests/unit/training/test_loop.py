@@ -45,6 +45,7 @@ def test_it_leaves_samples_status_and_checkpoints(data, tmp_path):
     keys = [info.key for info in output.list()]
     assert "samples/0000000012.png" in keys
     assert "checkpoints/0000000024.pt" in keys
+    assert "training.html" in keys
     assert codec.decode(output.get("samples/0000000024.png").data).pixels.std() > 0
     line = json.loads(output.get("status.jsonl").data.splitlines()[-1])
     assert {"images", "rate", "G_ab", "cycle_a", "D_b"} <= line.keys()
