@@ -6,6 +6,7 @@ Every recorded outcome counts, also of a run that did not end. Held in memory, a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
 from translate.batch import layout
@@ -14,7 +15,7 @@ from translate.errors import UsageError
 from translate.provenance import PlanRecord, RunSummary, Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from translate.batch.ledger import Entry, Outcome
     from translate.stores.contract import ObjectStore
@@ -43,27 +44,42 @@ class History:
     """By digest."""
 
 
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """What one run has recorded."""
+
+    record: PlanRecord
+    entries: dict[str, Entry]
+    """By source key."""
+    finished: bool
+    """Whether it came to its end; else there may be outputs that it did not record."""
+
+
+def read_runs(store: ObjectStore) -> Iterator[PastRun]:
+    """Every run at a destination, oldest first. One without plan.json never began, and is passed over."""
+    for run, infos in groupby(store.list(layout.RUNS), lambda info: info.key[len(layout.RUNS) :].partition("/")[0]):
+        keys = [info.key for info in infos]
+        if layout.plan_key(run) in keys:
+            record = _read(store, layout.plan_key(run), PlanRecord.model_validate_json)
+            segments = [key for key in keys if key.startswith(layout.run_prefix(run) + "ledger/")]
+            entries = merge(_read(store, key, _entries) for key in segments)
+            yield PastRun(record, entries, layout.summary_key(run) in keys)
+
+
 def read_history(store: ObjectStore) -> History:
     """Merge the ledgers of every run at a destination, in the order of the runs.
 
-    A run without plan.json never began. Its skipped items say nothing new and are passed over.
+    Skipped items say nothing new and are passed over.
     """
     history = History()
-    segments: list[str] = []
-    for info in store.list(layout.RUNS):
-        run, _, name = info.key[len(layout.RUNS) :].partition("/")
-        if name.startswith("ledger/"):  # sorts before plan.json
-            segments.append(info.key)
-        elif info.key == layout.plan_key(run):
-            record = _read(store, info.key, PlanRecord.model_validate_json)
-            history.works[record.work_digest] = record.work
-            mine = [key for key in segments if key.startswith(layout.run_prefix(run))]
-            for entry in merge(_read(store, key, _entries) for key in mine).values():
-                if entry.outcome != "skipped":
-                    history.items[entry.key] = Past(
-                        entry.source_etag, entry.output_key, entry.outcome, entry.code, record.work_digest
-                    )
-            segments.clear()
+    for run in read_runs(store):
+        work_digest = run.record.work_digest
+        history.works[work_digest] = run.record.work
+        for entry in run.entries.values():
+            if entry.outcome != "skipped":
+                history.items[entry.key] = Past(
+                    entry.source_etag, entry.output_key, entry.outcome, entry.code, work_digest
+                )
     return history
 
 
