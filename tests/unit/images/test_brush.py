@@ -1,7 +1,8 @@
+import cv2
 import numpy as np
 import pytest
 
-from translate.images.brush import paint
+from translate.images.brush import mix_tones, paint
 from translate.images.codec import decode
 from translate.images.resize import resize
 from translate.shipped import shipped_folder
@@ -39,3 +40,12 @@ def test_finer_brushes_keep_more_of_the_scene(photo):
 def test_any_shape(shape):
     pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     assert paint(pixels, 0, 0.6).shape == pixels.shape
+
+
+def test_tones_of_the_photograph_are_mixed_in(photo):
+    other = np.ascontiguousarray(255 - photo[:, ::-1])
+    assert np.abs(mix_tones(other, photo, 0, 0).astype(int) - other).max() <= 1
+    whole = mix_tones(other, photo, 1, 1)
+    broad = [cv2.GaussianBlur(pixels, (0, 0), 12).astype(int) for pixels in (photo, other, whole)]
+    assert np.abs(broad[2] - broad[0]).mean() < 0.25 * np.abs(broad[1] - broad[0]).mean()
+    assert np.corrcoef(luma(other), luma(whole))[0, 1] < np.corrcoef(luma(photo), luma(whole))[0, 1]
