@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import typer
@@ -22,6 +23,8 @@ def train(
     from_: Annotated[str | None, typer.Option("--from", help="Begin from a published model, NAME@VERSION, with all "
                                               "roles of its game; or from the generator in a .pth file.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order, crops [the pipeline's].")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="So many workers on Ray divide each batch among them "
+                                                "[none: this process].")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override a value, e.g. train.batch=4.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON instead of words.")] = False,
@@ -31,10 +34,11 @@ def train(
 
     from translate.registry import ModelRegistry
     from translate.stores import open_input, open_store
-    from translate.training.loop import train as run_training
+    from translate.training.loop import train as train_alone
     from translate.training.publish import publish as publish_models
     from translate.training.resolve import resolve_training
     from translate.training.roles import read_beginning
+    from translate.training.workers import find_trainer
 
     seeded = [] if seed is None else [f"train.seed={seed}"]
     resolved = resolve_training(pipeline, [*(set_ or []), *seeded], images)
@@ -46,6 +50,7 @@ def train(
         return
     begin = read_beginning(from_, registry, "G_ab") if from_ else None
     place = output or f"./training/{resolved.name}"
+    run_training = train_alone if workers is None else partial(find_trainer(), workers)
     with console.progress("training", as_json=as_json) as listener:
         trained = run_training(training, open_input(data), open_store(place), begin=begin, minutes=minutes,
                                resume=resume == "auto", on_progress=listener)
