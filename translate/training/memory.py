@@ -9,6 +9,7 @@ Measured against the growth of the resident memory of real trainings: see the RE
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -209,8 +210,11 @@ def _what_would_fit(training: Training, workers: int, available: int) -> str:
         "train.data.crop_px": (crop, range(smallest, data.crop_px, multiple)),
         "train.generator.width": (width, range(WIDTH_STEP, _width(training) or 0, WIDTH_STEP)),
     }
-    found = {key: _largest(values, lambda value, change=change: estimate(change(value), workers).needed <= available)
-             for key, (change, values) in changes.items()}
+
+    def fits(change: Callable[[int], Training], value: int) -> bool:
+        return estimate(change(value), workers).needed <= available
+
+    found = {key: _largest(values, partial(fits, change)) for key, (change, values) in changes.items()}
     fitting = [f"--set {key}={value}" for key, value in found.items() if value is not None]
     if not fitting:
         return "no smaller batch, crop or width alone would fit: lower several, or use a machine with more memory"

@@ -104,7 +104,7 @@ def test_images_are_kept_as_long_as_there_is_room(monkeypatch):
 def test_in_words(monkeypatch):
     monkeypatch.setattr(memory, "available_bytes", lambda: 8 * 2**30)
     words = memory.estimate(training()).words()
-    assert re.match(r"memory: \d+ MiB of 8\.0 GiB available \(weights 1 MiB, .*activations \d+ MiB", words)
+    assert re.match(r"memory: \d+ MiB of 8\.0 GiB available \(weights 2 MiB, .*activations \d+ MiB", words)
     assert words.endswith("and up to 2.0 GiB for images")
     assert "\n" not in words
 
