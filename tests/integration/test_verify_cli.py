@@ -197,6 +197,14 @@ def test_what_is_not_there_exits_2(verify, output, target, words):
     assert words in err
 
 
+def test_long_checks_show_how_far_they_are(verify, output, monkeypatch):
+    assert verify(output)[2] == "", "short ones say nothing"
+    monkeypatch.setattr("translate.cli.verify.QUIET_S", 0.0)
+    (output / "set0/0000.png").unlink()
+    assert "verify: 9 of 9 pictures" in verify(output)[2]
+    assert json.loads(verify(output, "--json")[2].splitlines()[-1])["progress"]["done"] == 9
+
+
 def test_keys_cannot_command_the_terminal(verify, output):
     (output / "red\x1b[31m\n.png").write_bytes(picture(3))
     assert r"red\x1b[31m\n.png" in verify(output)[1]

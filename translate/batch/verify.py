@@ -122,6 +122,8 @@ def verify(store: ObjectStore, prefix: str, records: Records, listener: Listener
                 listener(Progress(done, len(records.outputs), "pictures"))
                 yield found
     for key in sorted(missing):
+        done += 1
+        listener(Progress(done, len(records.outputs), "pictures"))
         yield _missing(key, records.outputs[key])
 
 

@@ -77,8 +77,8 @@ def model_label(reference: str) -> str:
 def read_mark(data: bytes) -> Mark | None:
     """The mark of an encoded image; None if it has none, or one that is not whole.
 
-    A mark is a claim: anybody can copy one into another picture. Reads the header only, of PNG, JPEG, WebP,
-    TIFF and GIF. Raises `ItemError` as `translate.images.codec.probe` does, if this is no image.
+    A mark is a claim: anybody can copy one into another picture. Reads the header only, of PNG, JPEG, WebP and
+    TIFF. Raises `ItemError` as `translate.images.codec.probe` does, if this is no image.
     """
     format_ = sniff(data)
     with border(data, format_):

@@ -179,6 +179,26 @@ def test_large_packets_are_passed_over():
         read_mark(bomb[:33] + png_chunk(b"iTXt", body) + bomb[33:])
 
 
+@pytest.mark.parametrize("format_", [*FORMATS, "tiff"])
+def test_damage_ends_as_no_mark_or_no_image(format_):
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "TIFF", tiffinfo={700: to_xmp(MARK)})
+    whole = out.getvalue() if format_ == "tiff" else encode(a_picture(), format_, 90, to_xmp(MARK))
+    rng = np.random.default_rng(11)
+    ends = set()
+    for _ in range(300):
+        data = bytearray(whole)
+        for at in rng.integers(0, len(data), 3):
+            data[at] = rng.integers(256)
+        at = rng.integers(0, len(data))
+        del data[at : at + rng.integers(0, 2) * rng.integers(40)]
+        try:
+            ends.add(type(read_mark(bytes(data))).__name__)
+        except ItemError as error:
+            ends.add(error.code)
+    assert {"Mark", "input.truncated"} <= ends
+
+
 def test_what_is_no_image_says_so():
     with pytest.raises(ItemError, match=r"input.not_an_image"):
         read_mark(b"a text, whatever its name says")
