@@ -10,6 +10,7 @@ import hashlib
 import io
 import pickle
 import re
+import struct
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ _PREFIXES = ("module.", "_orig_mod.")
 _RUNNING = ("running_mean", "running_var", "num_batches_tracked")
 _MAGIC = (b"PK\x03\x04", b"\x80\x02")
 """A zip archive, or the bare pickles that torch wrote before 1.6."""
+_DAMAGED = (RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError, AssertionError, struct.error)
+"""What torch raises where a file breaks off or holds nonsense; the bare pickles above all."""
 
 
 def read_foreign(data: bytes, source: str, *, name: str | None = None, dropout: bool = False) -> Translator:
@@ -64,8 +67,9 @@ def _load(data: bytes, source: str) -> object:
         what = f" ({found[1] or found[2]})" if found else ""
         raise ModelError(f"unsafe file refused: {source} holds more than tensors{what}, and reading it could "
                          "run code; save its state_dict() alone and import that") from error
-    except (RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise ModelError(f"{source} is a damaged torch file: {str(error).splitlines()[0]}") from error
+    except _DAMAGED as error:
+        reason = str(error).partition(". ")[0].partition("\n")[0] or type(error).__name__
+        raise ModelError(f"{source} is a damaged torch file ({reason}); copy it again") from error
 
 
 def _plain_state(loaded: object, source: str) -> State:

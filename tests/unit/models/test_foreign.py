@@ -31,9 +31,9 @@ UNETS = [
 ]
 
 
-def saved(state):
+def saved(state, *, zipped=True):
     data = io.BytesIO()
-    torch.save(state, data)
+    torch.save(state, data, _use_new_zipfile_serialization=zipped)
     return data.getvalue()
 
 
@@ -187,6 +187,18 @@ def test_what_is_no_generator_is_refused(data, message, capsys):
     with pytest.raises(ModelError, match=message):
         read_foreign(data, "some.pth")
     assert "boom" not in capsys.readouterr().out, "code in the file was run"
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_a_broken_old_file_is_a_model_error():
+    """Torch's reader of files from before 1.6 raises whatever its parser runs into."""
+    data = saved({"conv.weight": torch.zeros(9)}, zipped=False)
+    for end in range(3, len(data), 5):
+        with pytest.raises(ModelError, match=r"some\.pth"):
+            read_foreign(data[:end], "some.pth")
+    for at in range(20, 220, 3):
+        with pytest.raises(ModelError, match=r"some\.pth"):
+            read_foreign(data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :], "some.pth")
 
 
 def changed(network, change):
