@@ -1,4 +1,4 @@
-"""Object stores: one contract, one file per URL scheme. `open_store` and `open_input` are the way in."""
+"""Object stores: one contract, one file per URL scheme. `open_store`, `open_input`, `open_output` are the ways in."""
 
 from __future__ import annotations
 
@@ -46,4 +46,18 @@ def open_input(url: str, *, endpoint_url: str | None = None) -> ObjectStore:
             raise UsageError(f"there is no folder {url!r}; give one that exists, or s3://bucket/prefix/")
         if not store.root.is_dir():
             raise UsageError(f"{url!r} is a file, not a folder; give the folder that it is in")
+    return store
+
+
+def open_output(url: str, *, endpoint_url: str | None = None) -> ObjectStore:
+    """Open a store to write into: as `open_store`, but a place where no folder can be is an error at once.
+
+    Raises `UsageError`.
+    """
+    from translate.stores.file import FileStore
+
+    store = open_store(url, endpoint_url=endpoint_url)
+    if isinstance(store, FileStore) and (file := store.file_in_its_way()) is not None:
+        raise UsageError(f"cannot write into {url!r}: {file} is a file; give a folder, which may be a new one, "
+                         "or s3://bucket/prefix/")
     return store

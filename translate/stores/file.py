@@ -69,6 +69,12 @@ class FileStore:
         """The folder's absolute path."""
         return str(self.root)
 
+    def file_in_its_way(self) -> Path | None:
+        """What stands where the folder or one above it should be, but is none; None if it can be made."""
+        # Unlike `Path.exists`, this one passes over what may not be looked at: writing will say so.
+        first = next(path for path in (self.root, *self.root.parents) if os.path.exists(path))  # noqa: PTH110
+        return None if first.is_dir() else first
+
     def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
         """As the contract says; holds the names of one folder per level. A missing folder yields nothing."""
         if "/" in prefix and _refusal(prefix.rpartition("/")[0]):
@@ -213,8 +219,8 @@ class FileStore:
 
     def _refuse_or_fail(self, error: OSError, key: str, path: Path) -> NoReturn:
         """An OS error of a put: a key that cannot be held costs one item, all else is the store's."""
-        if self.root.exists() and not self.root.is_dir():
-            raise StoreError(f"{self.url} is a file; expected a folder to write into") from error
+        if (file := self.file_in_its_way()) is not None:
+            raise StoreError(f"{file} is a file; expected a folder to write into") from error
         reason = None
         if isinstance(error, (FileExistsError, NotADirectoryError, IsADirectoryError)):
             reason = "a file or folder of another key is in its way"

@@ -218,8 +218,9 @@ def test_permissions_are_an_access_error(tmp_path: Path) -> None:
 
 def test_a_file_as_the_root_is_an_error_of_the_store(tmp_path: Path) -> None:
     (tmp_path / "out").write_bytes(b"")
-    with pytest.raises(StoreError, match="is a file; expected a folder"):
-        FileStore(tmp_path / "out").put("k", b"")
+    for root in (tmp_path / "out", tmp_path / "out" / "deeper" / "still"):
+        with pytest.raises(StoreError, match="out is a file; expected a folder"):
+            FileStore(root).put("k", b"")
 
 
 def test_create_holds_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

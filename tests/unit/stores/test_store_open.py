@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from translate.errors import UnknownNameError, UsageError
-from translate.stores import open_input, open_store
+from translate.stores import open_input, open_output, open_store
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,15 @@ def test_an_input_folder_must_be_there(tmp_path: Path) -> None:
         open_input(str(tmp_path / "photo.jpg"))
     assert [info.key for info in open_input(str(tmp_path)).list()] == ["photo.jpg"]
     assert open_input("memory://anything").url == "memory://anything/"
+
+
+def test_an_output_must_be_able_to_become_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"")
+    for below in ("", "/new/folder"):
+        with pytest.raises(UsageError, match=r"photo\.jpg is a file; give a folder"):
+            open_output(f"{tmp_path}/photo.jpg{below}")
+    assert open_output(f"{tmp_path}/new/folder").url == f"{tmp_path}/new/folder"
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_folder_costs_no_import_of_boto3() -> None:
