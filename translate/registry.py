@@ -139,7 +139,12 @@ def open_model(reference: str, registry_url: str | None = None) -> Translator:
         return read_foreign(_read(reference), reference)
     if "/" in reference or os.sep in reference:
         return read_bundle(open_store(reference), "")
-    return ModelRegistry(registry_url).load(reference)
+    try:
+        return ModelRegistry(registry_url).load(reference)
+    except (ModelError, UsageError) as error:
+        if not (Path(reference) / DOCUMENT).is_file():
+            raise
+        raise ModelError(f"{error}. There is a folder of that name: write ./{reference} for the model in it") from error
 
 
 def open_beside(reference: str, name: str, registry_url: str | None = None) -> bytes | None:

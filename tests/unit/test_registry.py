@@ -201,3 +201,16 @@ def test_a_model_that_is_nowhere(tmp_path, monkeypatch, reference):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ModelError, match=r"no (file|model)"):
         open_model(reference)
+
+
+def test_a_bare_word_that_is_a_folder_of_a_model_says_how_to_write_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    network, facts = made()
+    write_bundle(open_store("."), "Mine/", network, facts, {})
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelError, match=r"write \./Mine for the model in it"):
+        open_model("Mine")
+    with pytest.raises(ModelError, match="no model 'empty'") as raised:
+        open_model("empty")
+    assert "./empty" not in str(raised.value)
+    assert open_model("./Mine").facts.name == "m"
