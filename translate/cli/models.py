@@ -53,8 +53,10 @@ def show(
     if as_json:
         console.result_json(document.model_dump(mode="json"))
         return
-    for label, value in _facts(document):
-        console.result(f"{label + ':':<14}{value}")
+    facts = _facts(document)
+    width = max(len(label) for label, _ in facts) + 2
+    for label, value in facts:
+        console.result(f"{label + ':':<{width}}{value}".rstrip())
     if "card.md" in document.files:
         console.result("\n" + models.file(document.reference, "card.md").decode().rstrip())
 

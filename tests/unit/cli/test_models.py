@@ -47,6 +47,8 @@ def test_import_list_show(call, zebra, tmp_path):
     shown = call("show", "horse2zebra").stdout
     assert "imported_from" in shown
     assert "latest_net_G.pth" in shown
+    values = {line.index(line.split(":", 1)[1].strip()) for line in shown.splitlines() if ": " in line}
+    assert len(values) == 1, "labels of any length, and the values below each other"
     assert facts["horse2zebra@1"]["digest"] in shown
     assert json.loads(call("show", "horse2zebra@1", "--json").stdout) == facts["horse2zebra@1"]
 
