@@ -41,6 +41,9 @@ class Config(ArchitectureConfig):
     """Dropout of 0.5 inside the residual blocks."""
     residual_output: bool = False
     """Add the last layer's output to the input instead of ending in tanh: the network learns only the change."""
+    residual_blur_px: int = Field(default=0, ge=0, le=32)
+    """Blur the input by a triangle of this radius before it is added: its tones stay by themselves, its fine detail,
+    such as brush strokes, only if the network paints it again."""
 
     @property
     def multiple(self) -> int:
@@ -66,6 +69,8 @@ class Config(ArchitectureConfig):
     def _residual_needs_equal_channels(self) -> Config:
         if self.residual_output and self.in_channels != self.out_channels:
             raise ValueError("residual_output needs in_channels equal to out_channels")
+        if self.residual_blur_px and not self.residual_output:
+            raise ValueError("residual_blur_px blurs what residual_output adds; set that too")
         return self
 
 
@@ -155,7 +160,9 @@ class Network(nn.Module):
         translator clamps them.
         """
         y: Tensor = self.head(self.up(self.blocks(self.down(self.stem(x)))))
-        return x + y if self.config.residual_output else torch.tanh(y)
+        if self.config.residual_output:
+            return _soften(x, self.config.residual_blur_px) + y
+        return torch.tanh(y)
 
     def encode(self, x: Tensor) -> list[Tensor]:
         """(N, in_channels, H, W) -> features, fine to coarse: the image, every down's convolution, two blocks.
@@ -186,6 +193,14 @@ class Network(nn.Module):
     def _looked_at(self) -> list[int]:
         blocks = self.config.blocks
         return sorted({0, blocks // 2}) if blocks else []
+
+
+def _soften(x: Tensor, radius_px: int) -> Tensor:
+    """(N, C, H, W) -> the same shape, weighed by a triangle of that radius (two box means); the edges repeat."""
+    if radius_px == 0:
+        return x
+    x = F.pad(x, (radius_px,) * 4, mode="replicate")
+    return F.avg_pool2d(F.avg_pool2d(x, radius_px + 1, stride=1), radius_px + 1, stride=1)
 
 
 def _down(config: Config, channels: int) -> list[nn.Module]:

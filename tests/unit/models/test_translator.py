@@ -55,6 +55,17 @@ def test_residual_outputs_are_clamped():
     assert it(x).abs().max() == 1
 
 
+def test_a_residual_can_be_blurred_by_a_triangle():
+    it = translator(width=4, blocks=1, residual_output=True, residual_blur_px=2)
+    for parameter in it.network.head.parameters():
+        torch.nn.init.zeros_(parameter)
+    x = torch.zeros(1, 3, 1, 16)
+    x[..., 8] = 0.9
+    x = x.expand(1, 3, 16, 16)
+    assert torch.allclose(it(x)[0, 0, 5, 5:12] * 10, torch.tensor([0.0, 1, 2, 3, 2, 1, 0]), atol=1e-5)
+    assert torch.allclose(it(torch.full((1, 3, 16, 16), 0.5)), torch.tensor(0.5), atol=1e-6)  # the edges too
+
+
 def test_half_precision_weights_are_computed_in_float32():
     it = translator(width=4, blocks=1)
     half = Translator(it.network.half(), it.facts)
