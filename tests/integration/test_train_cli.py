@@ -59,6 +59,7 @@ def test_dry_run_prints_what_would_be_trained(place):
     resolved = yaml.safe_load(said)
     assert resolved["training"]["batch"] == 1
     assert resolved["training"]["betas"] == [0.5, 0.999]
+    assert "\n# memory: " in said
     assert not (place / "training").exists()
 
 

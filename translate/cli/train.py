@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -35,6 +36,7 @@ def train(
     from translate.registry import ModelRegistry
     from translate.stores import open_input, open_store
     from translate.training.loop import train as train_alone
+    from translate.training.memory import check_memory
     from translate.training.publish import publish as publish_models
     from translate.training.resolve import resolve_training
     from translate.training.roles import read_beginning
@@ -45,8 +47,13 @@ def train(
     training = resolved.training
     assert training is not None
     if dry_run:
+        memory = check_memory(training, workers or 1)
         values: dict[str, Any] = resolved.model_dump(mode="json")
-        console.result_json(values) if as_json else console.result(yaml.safe_dump(values, sort_keys=False).rstrip())
+        if as_json:
+            console.result_json(values | {"memory": asdict(memory)})
+        else:
+            console.result(yaml.safe_dump(values, sort_keys=False).rstrip())
+            console.result(f"# {memory.words()}")
         return
     begin = read_beginning(from_, registry, "G_ab") if from_ else None
     place = output or f"./training/{resolved.name}"

@@ -20,6 +20,7 @@ from translate.training import schedules
 from translate.training.data import TrainingData
 from translate.training.events import write_events
 from translate.training.group import Alone, Group, part_of_batch
+from translate.training.memory import check_memory
 from translate.training.networks import build_networks, precision_of
 from translate.training.page import write_page
 from translate.training.pool import HistoryPool
@@ -93,6 +94,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     """
     # What is played, by whom, on what.
     part = part_of_batch(training.batch, group)
+    memory = check_memory(training, group.size)
     torch.manual_seed(training.seed)  # the same numbers for every worker
     objective = build_objective(training.objective, "training.objective")
     networks, architecture, configs = build_networks(training, objective)
@@ -103,7 +105,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     players = {"generator": generators | heads,
                "discriminator": {name: network for name, network in networks.items() if name not in configs}}
     networks |= heads
-    images = TrainingData(data, training.data, seed=training.seed)
+    images = TrainingData(data, training.data, seed=training.seed, cache_bytes=memory.cache)
     selection = Selection(training, data, objective.directions, architecture, configs)
     precision = precision_of(training.precision)
     state = State(
@@ -226,8 +228,9 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
             for name, network in now.items():
                 network.load_state_dict(kept[name])
     sheets = {role: sample_sheet(state.averages, {role: way}, shown) for role, way in objective.directions.items()}
+    parent = None if begin is None else begin.reference
     return Trained(state.averages, state.networks, objective.directions, architecture, configs, seen, state.seconds,
-                   chosen_by, begin and begin.reference, config_digest, precision, images.describe(), sheets)
+                   chosen_by, parent, config_digest, precision, images.describe(), sheets)
 
 
 def _digest(values: Mapping[str, Any], begin: Beginning | None) -> str:
