@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -19,6 +19,7 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     ValidationError,
+    field_validator,
     model_serializer,
     model_validator,
 )
@@ -27,7 +28,13 @@ from translate import lookup
 from translate.errors import ConfigError
 from translate.shipped import shipped_folder
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 M = TypeVar("M", bound=BaseModel)
+
+LEAST_SIZE_PX = 8
+"""Smallest working size."""
 
 
 class Frozen(BaseModel):
@@ -48,7 +55,7 @@ class Domains(Frozen):
 class Run(Frozen):
     """How the batch job treats images; every field but ``fail_share`` changes pixels."""
 
-    size: Annotated[int, Field(ge=8)] | Literal["native"] = "native"
+    size: int | Literal["native"] = "native"
     """Working size: the short side in pixels, or the image's own. Results return to the input's size."""
     format: Literal["keep", "png", "jpeg", "webp"] = "keep"
     quality: int = Field(default=92, ge=1, le=100)
@@ -57,6 +64,14 @@ class Run(Frozen):
     """``compat`` reproduces the test script of pytorch-CycleGAN-and-pix2pix."""
     fail_share: float = Field(default=0.05, ge=0, le=1)
     """The run fails (exit 3) when a larger share of its items failed."""
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _working_size(cls, value: object) -> object:
+        """One sentence, where pydantic would have one for each alternative."""
+        if value != "native" and not (type(value) is int and value >= LEAST_SIZE_PX):
+            raise ValueError(f"must be native or the short side in pixels, a number of {LEAST_SIZE_PX} or more")
+        return value
 
 
 class Data(Frozen):
@@ -148,6 +163,8 @@ class Training(Frozen):
     """``name`` and the options of `translate.objectives.<name>`."""
     generator: dict[str, Any]
     """``architecture`` and the options of `translate.models.<architecture>`."""
+    reverse_generator: dict[str, Any] = {}
+    """Options in which the generator from b to a differs: the two ways need not be equally hard."""
     discriminator: dict[str, Any]
     data: Data
     images: int = Field(ge=1)
@@ -232,17 +249,24 @@ def load_pipeline(name_or_path: str) -> Pipeline:
         if name_or_path not in pipeline_names():
             raise lookup.unknown("pipeline", name_or_path, pipeline_names())
         path = shipped_folder("configs") / f"{name_or_path}.yaml"
-    return parse_pipeline(path.read_text(encoding="utf-8"), where=str(path))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"cannot read {name_or_path!r}: {reason}; give a YAML file in UTF-8") from error
+    return parse_pipeline(text, where=str(path))
 
 
 def parse_pipeline(text: str, where: str) -> Pipeline:
     """Parse YAML text; ``where`` names it in errors."""
     try:
         values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where} is not valid YAML: {error}") from error
+    except (yaml.YAMLError, ValueError) as error:  # a date such as 2026-99-99 is a ValueError
+        hint = " (a line is indented with a tab; use blanks)" if "'\\t'" in str(error) else ""
+        raise ConfigError(f"{where} is not valid YAML{hint}: {error}") from error
     if not isinstance(values, dict):
-        raise ConfigError(f"{where} must hold a mapping with name, summary, domains ...; got {type(values).__name__}")
+        got = "nothing" if values is None else type(values).__name__
+        raise ConfigError(f"{where} must hold a mapping with name, summary, domains ...; got {got}")
     return validate(Pipeline, values, where)
 
 
@@ -251,6 +275,14 @@ def validate(model: type[M], values: dict[str, Any], where: str) -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        lines = [f"  {'.'.join(str(part) for part in e['loc']) or '(whole)'}: {e['msg']} (got {e['input']!r:.80})"
-                 for e in error.errors()]
+        lines = [f"  {'.'.join(str(part) for part in e['loc']) or '(whole)'}: {_finding(e)}" for e in error.errors()]
         raise ConfigError(f"{where} is not a valid configuration:\n" + "\n".join(lines)) from error
+
+
+def _finding(found: ErrorDetails) -> str:
+    """One of pydantic's findings in words for people who do not know pydantic."""
+    if found["type"] == "extra_forbidden":
+        return "unknown key; `translate pipelines show NAME` prints all that there are"
+    if found["type"] == "missing":
+        return "is missing"
+    return f"{found['msg'].removeprefix('Value error, ')} (got {found['input']!r:.80})"

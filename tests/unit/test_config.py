@@ -1,8 +1,8 @@
-"""The data section: a layout's own places, and a digest that older trainings still have."""
+"""The data section: a layout's own places, and a digest that older trainings still have. Mistakes in a YAML."""
 
 import pytest
 
-from translate.config import Data, canonical_json, validate
+from translate.config import Data, canonical_json, load_pipeline, validate
 from translate.errors import ConfigError
 
 SIZES = {"short_side_px": [32, 32], "crop_px": 32}
@@ -39,3 +39,30 @@ def test_what_is_written_reads_the_same(values):
 def test_places_of_another_layout_are_refused(values, message):
     with pytest.raises(ConfigError, match=message):
         validate(Data, {**SIZES, **values}, "here")
+
+
+GOOD = "name: mine\nsummary: x\ndomains: {a: x, b: y}\n"
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    (GOOD + "runn: {size: 64}", r"\n  runn: unknown key; `translate pipelines show NAME`"),
+    (GOOD + "run: {size: '64'}", r"\n  run\.size: must be native or .* 8 or more \(got '64'\)$"),
+    (GOOD + "run: {size: 7}", r"\n  run\.size: must be native or .* \(got 7\)$"),
+    (GOOD + "run: {size: true}", r"\n  run\.size: must be native or .* \(got True\)$"),
+    ("name: mine\nsummary: x\ndomains: {a: x}", r"\n  domains\.b: is missing$"),
+    ("name: mine\ndomains:\n\ta: x", "indented with a tab; use blanks"),
+    ("name: 2026-99-99", "not valid YAML"),
+    ("", "must hold a mapping .* got nothing"),
+    ("name: caf\xe9", "it is not UTF-8; give a YAML file in UTF-8"),
+])
+def test_mistakes_in_a_file_are_named(tmp_path, text, message):
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigError, match=message) as raised:
+        load_pipeline(str(file))
+    assert "mine.yaml" in str(raised.value)
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
+    (tmp_path / "mine.yaml").write_text(GOOD + "run: {size: 64}", encoding="utf-8-sig")
+    assert load_pipeline(str(tmp_path / "mine.yaml")).run.size == 64
