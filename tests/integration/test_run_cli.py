@@ -102,6 +102,14 @@ def test_json_ends_with_the_summary(translate_run, tmp_path):
         (("--input", "{in}/nowhere"), "no folder"),
         (("--input", "{in}", "--size", "12x"), "--size must be native or the short side"),
         (("--input", "{in}", "--size", "0"), "--size must be"),
+        (("--input", "{in}", "--size", "7"), "in pixels, 8 or more"),
+        (("--input", "{in}", "--output", "{in}"), "is the input"),
+        (("--input", "{in}", "--output", "{in}/set0/0000.png/deeper"), "0000.png is a file; give a folder"),
+        (("--input", ""), "location is empty"),
+        (("--input", "{in}", "--output", ""), "location is empty"),
+        (("--input", "{in}", "--keys", ""), "cannot read the keys"),
+        (("--input", "{in}", "--model", ""), "--model is empty"),
+        (("--input", "s3://bucket/", "--input-endpoint-url", ""), "no endpoint URL"),
         (("--input", "{in}", "--executor", "local", "--workers", "3"), "several need Ray: --executor ray"),
         (("--input", "{in}", "--keys", "{in}/missing.txt"), "cannot read the keys"),
         (("--input", "{in}", "--pipeline", "monet2foto"), "unknown pipeline 'monet2foto'"),
@@ -132,6 +140,26 @@ def test_keys_and_globs_choose(translate_run, tmp_path):
     assert translate_run("--input", tmp_path / "in", "--output", tmp_path / "b", *flags)[0] == 0
     chosen = [key for key in keys if not key.startswith("set0/") and not key.endswith("0001.png")]
     assert sorted(contents(open_store(str(tmp_path / "b")))) == chosen
+
+
+def test_nothing_to_do_says_why(translate_run, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "keys.txt").write_text("\n\r\n")
+    flags = ("--input", tmp_path / "in", "--output", tmp_path / "out")
+    assert translate_run(*flags)[:2] == (EXIT_OK, f"nothing to do: there are no objects in {tmp_path / 'in'}\n")
+    code, out, _ = translate_run(*flags, "--keys", tmp_path / "keys.txt")
+    assert (code, out) == (EXIT_OK, "nothing to do: the --keys file names no keys\n")
+
+
+def test_mistakes_are_told_before_torch_is_loaded():
+    code = (
+        "import sys\nfrom translate.cli.app import main\n"
+        "try:\n    main()\nexcept SystemExit as ended:\n"
+        "    assert 'torch' not in sys.modules\n    raise"
+    )
+    command = [sys.executable, "-c", code, "run", "--pipeline", "monet2photo", "--input", "nowhere"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.partition(";")[0]) == (EXIT_USAGE, "error: there is no folder 'nowhere'")
 
 
 def encoded(image: Image.Image, format: str, **options) -> bytes:  # noqa: A002
@@ -200,10 +228,13 @@ def test_every_kind_of_bad_input_is_an_outcome(translate_run, tmp_path):
     for key, data in good.items():
         source.put(key, data)
     flags = ("--input", tmp_path / "in", "--output", tmp_path / "out")
-    code, out, _ = translate_run(*flags, "--json")
+    code, out, err = translate_run(*flags, "--json")
     assert code == EXIT_ITEMS_FAILED
     summary = json.loads(out.splitlines()[-1])
     assert (summary["ok"], summary["failed"], summary["skipped"]) == (len(good), len(bad), 0)
+    failed = json.loads(err.splitlines()[-1])["error"]
+    assert failed["exit_code"] == EXIT_ITEMS_FAILED
+    assert f"{len(bad)} of {len(bad) + len(good)} images failed, more than the share of 0.05" in failed["message"]
 
     from translate.batch.history import read_history
 

@@ -20,7 +20,7 @@ from translate.batch.report import Highlights, write_page
 from translate.batch.worker import Task
 from translate.errors import StoreError
 from translate.images.mark import VERSION as MARK_VERSION
-from translate.progress import Progress
+from translate.progress import Progress, silent
 from translate.provenance import PlanRecord, RunSummary, Work, versions
 from translate.stores.contract import PutMode
 
@@ -75,18 +75,18 @@ class Ended:
     planned: int
 
 
-def prepare(job: Job) -> Prepared:
+def prepare(job: Job, listener: Listener = silent) -> Prepared:
     """Load the model and find out what is to do.
 
-    Raises `UsageError` and `WorkDigestError` as `translate.batch.planning` does, `ModelError`, `StoreError`.
+    ``listener`` hears of long listings. Raises `UsageError` and `WorkDigestError` as `translate.batch.planning`
+    does, `ModelError`, `StoreError`.
     """
     if job.same_place:
         planning.refuse_overlap(job.source, job.output)
     task, engine = _resolve(job)
-    outputs = set() if job.overwrite == "always" else _outputs(job.output)
-    plan = planning.make_plan(
-        job.source, outputs, history.read_history(job.output), task.work, job.overwrite, job.selection
-    )
+    outputs = set() if job.overwrite == "always" else _outputs(job.output, listener)
+    known = history.read_history(job.output)
+    plan = planning.make_plan(job.source, outputs, known, task.work, job.overwrite, job.selection, listener)
     if job.same_place:
         planning.refuse_replacing_sources(job.source, job.output, plan.items)
     return Prepared(job, task, engine, plan)
@@ -176,8 +176,9 @@ def _resolve(job: Job) -> tuple[Task, Engine]:
     return task, engine
 
 
-def _outputs(store: ObjectStore) -> set[str]:
-    return {info.key for info in store.list() if not info.key.startswith(layout.RESERVED)}
+def _outputs(store: ObjectStore, listener: Listener) -> set[str]:
+    listed = planning.counted(store.list(), "listing the output", listener)
+    return {info.key for info in listed if not info.key.startswith(layout.RESERVED)}
 
 
 def _write_plan(prepared: Prepared) -> PlanRecord:

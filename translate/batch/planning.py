@@ -15,6 +15,7 @@ from translate.batch.layout import RESERVED
 from translate.batch.manifest import Item, target
 from translate.errors import NotFoundError, UsageError, WorkDigestError
 from translate.images.codec import has_image_extension
+from translate.progress import Progress, silent
 from translate.provenance import Considered
 from translate.stores.contract import ObjectInfo
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from translate.batch.history import History, Past
+    from translate.progress import Listener
     from translate.provenance import Work
     from translate.stores.contract import ObjectStore
 
@@ -30,6 +32,7 @@ Verdict = Literal["to_do", "up_to_date", "failed_before", "kept", "other_work"]
 
 HEADS_AT_ONCE = 16
 """Requests at a time for keys that were asked for one by one."""
+REPORT_KEYS = 1000
 _EXAMPLES = 3
 """How many culprits an error names."""
 
@@ -82,9 +85,10 @@ def parse_keys(text: str) -> tuple[str, ...]:
 def refuse_overlap(source: ObjectStore, output: ObjectStore) -> None:
     """Raise `UsageError` if outputs would lie among the inputs: the next run would translate them again."""
     if _root(output).startswith(_root(source)):
+        place = "is the input" if _root(output) == _root(source) else f"lies inside the input {source.url}"
         raise UsageError(
-            f"the output {output.url} lies inside the input {source.url}: outputs would be taken for "
-            "inputs, or replace them. Choose an output beside the input"
+            f"the output {output.url} {place}: outputs would be taken for inputs, or replace them. "
+            "Choose an output beside the input"
         )
 
 
@@ -112,6 +116,7 @@ def make_plan(
     work: Work,
     overwrite: Overwrite,
     selection: Selection,
+    listener: Listener = silent,
 ) -> Plan:
     """Decide on every listed key. ``outputs`` are the keys that exist at the destination.
 
@@ -123,7 +128,7 @@ def make_plan(
     sources: dict[str, str] = {}
     collisions: list[str] = []
     others: dict[str, list[str]] = {}
-    for info in _listed(source, selection):
+    for info in counted(_listed(source, selection), "listing the input", listener):
         if info.key.startswith(RESERVED) or not has_image_extension(info.key):
             counts["not_image"] += 1
             continue
@@ -171,6 +176,14 @@ def decide(item: Item, past: Past | None, outputs: set[str], overwrite: Overwrit
 def _settled(code: str) -> bool:
     """Whether the same source would fail again: not if the store, or a change meanwhile, was the reason."""
     return code.startswith(("input.", "output.")) and code not in ("input.changed", "input.gone")
+
+
+def counted(infos: Iterable[ObjectInfo], doing: str, listener: Listener) -> Iterator[ObjectInfo]:
+    """The same listing; a long one is reported every `REPORT_KEYS` keys."""
+    for count, info in enumerate(infos, start=1):
+        if count % REPORT_KEYS == 0:
+            listener(Progress(count, None, "keys", doing))
+        yield info
 
 
 def _listed(source: ObjectStore, selection: Selection) -> Iterator[ObjectInfo]:

@@ -46,7 +46,10 @@ def show_nothing(prepared: Prepared, *, as_json: bool) -> None:
     if as_json:
         console.result_json({"event": "nothing_to_do", "considered": considered.model_dump()})
         return
-    console.result(f"nothing to do: {', '.join(_passed_over(considered)) or 'the input has no objects'}")
+    none = "the --keys file names no keys" if prepared.job.selection.keys is not None else (
+        f"there are no objects in {readable(prepared.job.source.url)}"
+    )
+    console.result(f"nothing to do: {', '.join(_passed_over(considered)) or none}")
     if considered.failed_before:
         console.result("images that failed before are tried again with --overwrite never (gaps only) or always (all)")
 

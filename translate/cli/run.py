@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from translate.batch.job import Job, Prepared
+    from translate.batch.job import Ended, Prepared
     from translate.batch.planning import Overwrite as OverwriteName
     from translate.config import Pipeline
     from translate.engines.torch import Device as DeviceName
+    from translate.progress import Listener
+    from translate.provenance import RunSummary
 
 SHIPPED_OUTPUT = "./out"
 
@@ -120,7 +122,6 @@ def run(
 
     Exit codes: 0 done, 2 usage, 3 too many images failed, 4 storage, 130 and 143 stopped.
     """
-    from translate.batch.job import prepare
     from translate.cli import _run_results as results
 
     flags = {
@@ -130,7 +131,7 @@ def run(
         "pixels": pixels and pixels.value,
         "fail_share": fail_share,
     }
-    job = _job(
+    asked = _asked(
         pipeline,
         model,
         {name: value for name, value in flags.items() if value is not None},
@@ -140,34 +141,47 @@ def run(
         include=include,
         exclude=exclude,
         limit=limit,
-        endpoints=(input_endpoint_url or endpoint_url, output_endpoint_url or endpoint_url),
+        endpoints=(
+            endpoint_url if input_endpoint_url is None else input_endpoint_url,
+            endpoint_url if output_endpoint_url is None else output_endpoint_url,
+        ),
         overwrite=overwrite.value,
         registry_url=registry,
         device=device.value,
     )
-    prepared = prepare(job)
+    with console.progress(asked["pipeline"] or asked["model"], as_json=as_json) as listener:
+        from translate.batch.job import Job, prepare  # loads torch, which takes seconds: mistakes are told before
+
+        prepared = prepare(Job(**asked), listener)
+        ended, stopped_by = None, 0
+        if prepared.plan.items and not dry_run:
+            ended, stopped_by = _run(prepared, executor.value, workers, listener, as_json=as_json)
     if dry_run:
         results.show_plan(prepared, as_json=as_json)
-        return
-    if not prepared.plan.items:
+    elif ended is None:
         results.show_nothing(prepared, as_json=as_json)
-        return
-    code = _run(prepared, executor.value, workers, as_json=as_json)
-    if code:
-        raise typer.Exit(code)
+    elif ended.summary is None:
+        results.show_stopped(ended, as_json=as_json)
+        raise typer.Exit(128 + stopped_by)
+    else:
+        results.show_summary(ended, as_json=as_json)
+        _refuse_failures(ended.summary, prepared.job.settings.fail_share)
 
 
 def _size(text: str | None) -> str | int | None:
+    from translate.config import LEAST_SIZE_PX
     from translate.errors import UsageError
 
     if text is None or text == "native":
         return text
-    if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"--size must be native or the short side in pixels, such as 512; got {text!r}")
+    if not text.isdecimal() or int(text) < LEAST_SIZE_PX:
+        raise UsageError(
+            f"--size must be native or the short side in pixels, {LEAST_SIZE_PX} or more, such as 512; got {text!r}"
+        )
     return int(text)
 
 
-def _job(
+def _asked(
     pipeline: str | None,
     model: str | None,
     changes: dict[str, Any],
@@ -182,34 +196,38 @@ def _job(
     overwrite: OverwriteName,
     registry_url: str | None,
     device: DeviceName,
-) -> Job:
-    """Everything that was asked for; contradictions end here."""
-    from translate.batch.job import Job
+) -> dict[str, Any]:
+    """Everything that was asked for, as the fields of a `Job`; contradictions end here.
+
+    An empty text is a mistake (a variable that is not set, most likely), never the default.
+    """
     from translate.batch.planning import Selection, parse_keys
     from translate.config import Run, load_pipeline, validate
     from translate.errors import UsageError
-    from translate.stores import open_input, open_store
+    from translate.stores import open_input, open_output
 
-    chosen = load_pipeline(pipeline) if pipeline else None
-    reference = model or (chosen and chosen.model)
+    chosen = load_pipeline(pipeline) if pipeline is not None else None
     if chosen is None and model is None:
         raise UsageError("nothing to run: give --pipeline NAME (see `translate pipelines list`) or --model")
+    if model == "":
+        raise UsageError("--model is empty; give NAME@VERSION, a folder, or a .pth file")
+    reference = model or (chosen and chosen.model)
     if not reference:
         raise UsageError(f"pipeline {pipeline!r} has no model yet; train one, or give --model")
     settings = chosen.run if chosen else Run()
-    listed = parse_keys(_read(keys)) if keys else None
-    return Job(
-        pipeline=chosen.name if chosen else "",
-        source=open_input(source or _samples(chosen), endpoint_url=endpoints[0]),
-        output=open_store(output or SHIPPED_OUTPUT, endpoint_url=endpoints[1]),
-        model=reference,
-        settings=validate(Run, {**settings.model_dump(), **changes}, "the run's settings"),
-        selection=Selection(tuple(include or ()), tuple(exclude or ()), listed, limit),
-        overwrite=overwrite,
-        registry_url=registry_url,
-        device=device,
-        same_place=endpoints[0] == endpoints[1] or "://" not in (source or "") + (output or ""),
-    )
+    listed = parse_keys(_read(keys)) if keys is not None else None
+    return {
+        "pipeline": chosen.name if chosen else "",
+        "source": open_input(_samples(chosen) if source is None else source, endpoint_url=endpoints[0]),
+        "output": open_output(SHIPPED_OUTPUT if output is None else output, endpoint_url=endpoints[1]),
+        "model": reference,
+        "settings": validate(Run, {**settings.model_dump(), **changes}, "the run's settings"),
+        "selection": Selection(tuple(include or ()), tuple(exclude or ()), listed, limit),
+        "overwrite": overwrite,
+        "registry_url": registry_url,
+        "device": device,
+        "same_place": endpoints[0] == endpoints[1] or "://" not in (source or "") + (output or ""),
+    }
 
 
 def _samples(pipeline: Pipeline | None) -> str:
@@ -229,22 +247,31 @@ def _read(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the keys in {path!r}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise UsageError(
+            f"cannot read the keys in {path!r}: {reason}; give a text file in UTF-8 with one key a line"
+        ) from error
 
 
-def _run(prepared: Prepared, executor: str, workers: int | None, *, as_json: bool) -> int:
+def _run(
+    prepared: Prepared, executor: str, workers: int | None, listener: Listener, *, as_json: bool
+) -> tuple[Ended, int]:
+    """Do the job; returns how it ended, and the signal that stopped it or 0."""
     from translate.batch.job import run as run_job
-    from translate.cli import _run_results as results
-    from translate.errors import EXIT_ITEMS_FAILED, EXIT_OK
 
-    title = prepared.job.pipeline or prepared.task.work.model
-    with _signals(as_json=as_json) as caught, console.progress(title, as_json=as_json) as listener:
+    with _signals(as_json=as_json) as caught:
         ended = run_job(prepared, executor, workers, listener, lambda: bool(caught))
-    if ended.summary is None:
-        results.show_stopped(ended, as_json=as_json)
-        return 128 + caught[0]
-    results.show_summary(ended, as_json=as_json)
-    return EXIT_ITEMS_FAILED if ended.summary.failed_share > prepared.job.settings.fail_share else EXIT_OK
+    return ended, caught[0] if caught else 0
+
+
+def _refuse_failures(summary: RunSummary, fail_share: float) -> None:
+    from translate.errors import ItemsFailedError
+
+    if summary.failed_share > fail_share:
+        raise ItemsFailedError(
+            f"{summary.failed} of {summary.planned} images failed, more than the share of {fail_share:g} that is "
+            "allowed. The report says which and why; --fail-share allows more"
+        )
 
 
 @contextmanager

@@ -158,7 +158,7 @@ def test_a_model_of_the_same_name_is_told_by_its_digest():
 )
 def test_outputs_may_not_lie_among_inputs(source, output, refused):
     if refused:
-        with pytest.raises(UsageError, match="inside the input"):
+        with pytest.raises(UsageError, match="is the input:" if source == output else "inside the input"):
             refuse_overlap(open_store(source), open_store(output))
     else:
         refuse_overlap(open_store(source), open_store(output))
@@ -169,3 +169,13 @@ def test_an_output_may_not_fall_on_a_source():
     refuse_replacing_sources(source, output, [ITEM])
     with pytest.raises(UsageError, match="inside the input"):
         refuse_replacing_sources(source, output, [Item("in/x.png", "e", 1, "in/x.png", "png")])
+
+
+def test_a_long_listing_is_reported():
+    source = open_store("memory://long-listing")
+    for i in range(2500):
+        source.put(f"{i}.png", b"")
+    heard = []
+    plan = make_plan(source, set(), History(), WORK, "changed", Selection(), heard.append)
+    assert len(plan.items) == 2500
+    assert [(state.done, state.total, state.unit) for state in heard] == [(1000, None, "keys"), (2000, None, "keys")]
