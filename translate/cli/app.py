@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from translate import __version__, lookup
-from translate.errors import EXIT_INTERNAL, EXIT_TERMINATED, TranslateError
+from translate.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_TERMINATED, TranslateError
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
@@ -67,9 +67,10 @@ def main() -> None:
     """
     signal.signal(signal.SIGTERM, _terminate)
     sys.excepthook = _unexpected
-    command = typer.main.get_command(build_app())
     try:
-        command(prog_name="translate")
+        typer.main.get_command(build_app())(prog_name="translate")
+    except KeyboardInterrupt:  # before the command runs; from then on typer ends it the same way
+        raise SystemExit(EXIT_INTERRUPTED) from None
     except TranslateError as error:
         if _wants_traceback():
             traceback.print_exception(error)

@@ -107,3 +107,12 @@ def test_signals_have_their_exit_codes():
             _, err = child.communicate(timeout=30)
         assert child.returncode == code
         assert "Traceback" not in err
+
+
+def test_ctrl_c_while_the_verbs_are_loaded():
+    code = (
+        "import translate.cli.app as app\ndef interrupted(*_):\n    raise KeyboardInterrupt\n"
+        "app.build_app = interrupted\napp.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
