@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -34,6 +34,8 @@ def plan_networks(training: Training, objective: Objective) -> dict[str, Planned
     planned: dict[str, Planned] = {}
     for name, role in objective.roles(training.data.channels_a, training.data.channels_b).items():
         values = dict(training.generator if role.kind == "generator" else training.discriminator)
+        if objective.directions.get(name) == ("b", "a"):
+            values |= _reverse(training)
         given = {"in_channels", "out_channels"} & values.keys()
         if given:
             raise ConfigError(f"training.{role.kind}: {', '.join(sorted(given))} follow from data.channels_a and "
@@ -47,6 +49,12 @@ def plan_networks(training: Training, objective: Objective) -> dict[str, Planned
             raise ConfigError(f"training.data.crop_px {training.data.crop_px} must be a multiple of {multiple} for "
                               f"{planned[name].architecture}")
     return planned
+
+
+def _reverse(training: Training) -> dict[str, Any]:
+    if "architecture" in training.reverse_generator:
+        raise ConfigError("training.reverse_generator: both directions have one architecture; name it in generator")
+    return training.reverse_generator
 
 
 def build_networks(
