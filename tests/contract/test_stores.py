@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -369,3 +370,12 @@ def test_an_odd_key_round_trips_or_costs_one_item(scheme: str, store: ObjectStor
     assert keys(store) == sorted([listed, "ordinary"])
     store.delete(key)
     assert keys(store) == ["ordinary"]
+
+
+def test_when_an_object_was_written(store: ObjectStore) -> None:
+    before_s = time.time()
+    store.put("a/old.png", b"1")
+    store.put("new.png", b"2")
+    heads = {key: store.head(key).modified_s or 0.0 for key in ("a/old.png", "new.png")}
+    assert {info.key: info.modified_s for info in store.list()} == pytest.approx(heads, rel=0, abs=1)
+    assert before_s - 2 < heads["a/old.png"] <= heads["new.png"] < time.time() + 2, "S3 tells whole seconds"

@@ -8,7 +8,7 @@ to use from several threads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,6 +24,9 @@ class ObjectInfo:
     size_bytes: int
     etag: str
     """Opaque version of the content, without quotes; other content, another ETag."""
+    modified_s: float | None = field(default=None, compare=False)
+    """When it was written, in seconds since 1970 by the store's clock (which may differ from ours), as listings
+    and heads tell; None if not told."""
 
 
 @dataclass(frozen=True, slots=True)

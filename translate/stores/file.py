@@ -267,7 +267,8 @@ def _is_loop(link: Path) -> bool:
 
 
 def _info(key: str, status: os.stat_result) -> ObjectInfo:
-    return ObjectInfo(key, status.st_size, f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}")
+    etag = f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
+    return ObjectInfo(key, status.st_size, etag, status.st_mtime)
 
 
 def _write(key: str, temporary: Path, data: bytes) -> ObjectInfo:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from translate.errors import ItemError, NotFoundError, PreconditionError, UsageError
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _lock = threading.Lock()
-_spaces: dict[str, dict[str, tuple[str, bytes]]] = {}
-"""Name -> full key -> (ETag, bytes); every access is under the lock."""
+_spaces: dict[str, dict[str, tuple[str, bytes, float]]] = {}
+"""Name -> full key -> (ETag, bytes, written at); every access is under the lock."""
 _versions = itertools.count(1)
 
 
@@ -51,20 +52,20 @@ class MemoryStore:
         with _lock:
             # Python orders strings by code point, which is the order of their UTF-8 bytes.
             found = sorted(
-                (full[cut:], len(data), etag)
-                for full, (etag, data) in self._objects().items()
+                (full[cut:], len(data), etag, modified_s)
+                for full, (etag, data, modified_s) in self._objects().items()
                 if full.startswith(self._prefix + prefix) and full[cut:] > start_after
             )
-        for key, size_bytes, etag in found:
-            yield ObjectInfo(key, size_bytes, etag)
+        for info in found:
+            yield ObjectInfo(*info)
 
     def get(self, key: str, *, if_match: str | None = None) -> StoredObject:
         """As the contract says."""
         with _lock:
-            etag, data = self._find(key)
+            etag, data, modified_s = self._find(key)
         if if_match is not None and if_match != etag:
             raise PreconditionError(f"{key!r} in {self.url} was changed: its ETag is {etag}, not {if_match}")
-        return StoredObject(ObjectInfo(key, len(data), etag), data)
+        return StoredObject(ObjectInfo(key, len(data), etag, modified_s), data)
 
     def put(
         self,
@@ -84,24 +85,25 @@ class MemoryStore:
             if isinstance(mode, IfUnchanged) and (present is None or present[0] != mode.etag):
                 raise PreconditionError(f"{key!r} in {self.url} was changed or removed since {mode.etag}")
             etag = f"{next(_versions):x}"
-            self._objects()[self._prefix + key] = (etag, bytes(data))
-        return ObjectInfo(key, len(data), etag)
+            modified_s = time.time()
+            self._objects()[self._prefix + key] = (etag, bytes(data), modified_s)
+        return ObjectInfo(key, len(data), etag, modified_s)
 
     def head(self, key: str) -> ObjectInfo:
         """As the contract says."""
         with _lock:
-            etag, data = self._find(key)
-        return ObjectInfo(key, len(data), etag)
+            etag, data, modified_s = self._find(key)
+        return ObjectInfo(key, len(data), etag, modified_s)
 
     def delete(self, key: str) -> None:
         """As the contract says."""
         with _lock:
             self._objects().pop(self._prefix + key, None)
 
-    def _objects(self) -> dict[str, tuple[str, bytes]]:
+    def _objects(self) -> dict[str, tuple[str, bytes, float]]:
         return _spaces.setdefault(self._name, {})
 
-    def _find(self, key: str) -> tuple[str, bytes]:
+    def _find(self, key: str) -> tuple[str, bytes, float]:
         found = self._objects().get(self._prefix + key)
         if found is None:
             raise NotFoundError(f"no object {key!r} in {self.url}")

@@ -142,7 +142,8 @@ class S3Store:
     def _infos(self, objects: Iterable[Any]) -> Iterator[ObjectInfo]:
         for found in objects:
             if not (found["Key"].endswith("/") and found["Size"] == 0):
-                yield ObjectInfo(found["Key"][len(self._prefix) :], found["Size"], found["ETag"].strip('"'))
+                key, etag = found["Key"][len(self._prefix) :], found["ETag"].strip('"')
+                yield ObjectInfo(key, found["Size"], etag, found["LastModified"].timestamp())
 
     def get(self, key: str, *, if_match: str | None = None) -> StoredObject:
         """As the contract says; a body that breaks off or stalls is asked for again.
@@ -174,7 +175,8 @@ class S3Store:
             response = self._s3().head_object(**self._request(key))
         except (boto.BotoCoreError, boto.ClientError) as error:
             raise self._ours(error, key) from error
-        return ObjectInfo(key, response["ContentLength"], response["ETag"].strip('"'))
+        etag, modified_s = response["ETag"].strip('"'), response["LastModified"].timestamp()
+        return ObjectInfo(key, response["ContentLength"], etag, modified_s)
 
     def delete(self, key: str) -> None:
         """As the contract says."""
