@@ -53,7 +53,7 @@ class Domains(Frozen):
 
 
 class Run(Frozen):
-    """How the batch job treats images; every field but ``fail_share`` changes pixels."""
+    """How the batch job treats images; size, format, quality and pixels decide what outputs look like."""
 
     size: int | Literal["native"] = "native"
     """Working size: the short side in pixels, or the image's own. Results return to the input's size."""
@@ -62,6 +62,10 @@ class Run(Frozen):
     """Of JPEG and WebP."""
     pixels: Literal["exact", "compat"] = "exact"
     """``compat`` reproduces the test script of pytorch-CycleGAN-and-pix2pix."""
+    max_megapixels: float = Field(default=100.0, gt=0)
+    """Larger images end as ``input.too_large``; read off the header, before anything is decoded."""
+    frames: Literal["first", "refuse"] = "first"
+    """Of animations and files of several pages the first is translated, or they end as ``input.animated``."""
     fail_share: float = Field(default=0.05, ge=0, le=1)
     """The run fails (exit 3) when a larger share of its items failed."""
 

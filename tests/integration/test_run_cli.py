@@ -219,6 +219,22 @@ def bad_and_good() -> tuple[dict[str, tuple[bytes, str]], dict[str, bytes]]:
     return bad, good
 
 
+def test_the_pixel_limit_and_what_becomes_of_animations_are_options(translate_run, tmp_path):
+    _, good = bad_and_good()
+    source = open_store(str(tmp_path / "in"))
+    for key in ("moving.gif", "palette.png"):
+        source.put(key, good[key])
+    flags = ("--input", tmp_path / "in", "--fail-share", "1", "--json")
+    for number, (options, codes) in enumerate([
+        ((), {}),
+        (("--frames", "refuse"), {"input.animated": 1}),
+        (("--max-megapixels", "0.0005"), {"input.too_large": 2}),
+    ]):
+        code, out, err = translate_run(*flags, "--output", tmp_path / str(number), *options)
+        assert code == 0, err
+        assert json.loads(out.splitlines()[-1])["codes"] == codes
+
+
 @pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated")
 def test_every_kind_of_bad_input_is_an_outcome(translate_run, tmp_path):
     bad, good = bad_and_good()

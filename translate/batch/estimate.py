@@ -42,7 +42,8 @@ def estimate(prepared: Prepared) -> Estimate:
         start = time.perf_counter()
         try:
             data = stages.get(prepared.job.source, item)
-            picture = stages.translate(stages.decode(data), prepared.engine, prepared.task.work)
+            picture = stages.decode(data, prepared.task.limits, prepared.task.frames)
+            picture = stages.translate(picture, prepared.engine, prepared.task.work)
             mark = stages.mark_of(data, prepared.task.work)
             stages.encode(picture, item.format, prepared.task.work.quality, mark)
         except ItemError:

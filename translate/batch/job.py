@@ -20,6 +20,7 @@ from translate.batch.report import Highlights, write_page
 from translate.batch.worker import Task
 from translate.errors import StoreError
 from translate.images.mark import VERSION as MARK_VERSION
+from translate.images.picture import Limits
 from translate.progress import Progress, silent
 from translate.provenance import PlanRecord, RunSummary, Work, versions
 from translate.stores.contract import PutMode
@@ -172,6 +173,8 @@ def _resolve(job: Job) -> tuple[Task, Engine]:
         device="cpu" if compat else job.device,
         work=work,
         replace_existing=job.overwrite != "never",
+        limits=Limits(max_pixels=int(settings.max_megapixels * 1_000_000)),
+        frames=settings.frames,
     )
     return task, engine
 

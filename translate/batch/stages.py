@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from translate.batch.manifest import Item
     from translate.engines.torch import Engine
-    from translate.images.picture import OutputFormat, Picture
+    from translate.images.picture import Frames, Limits, OutputFormat, Picture
     from translate.provenance import Work
     from translate.stores.contract import ObjectInfo, ObjectStore
 
@@ -53,9 +53,9 @@ def get(store: ObjectStore, item: Item) -> bytes:
         ) from error
 
 
-def decode(data: bytes) -> Picture:
-    """Bytes of any image format we read -> upright sRGB picture; first frame of an animation."""
-    return codec.decode(data)
+def decode(data: bytes, limits: Limits, frames: Frames) -> Picture:
+    """Bytes of any image format we read -> upright sRGB picture; raises `ItemError` for what is refused."""
+    return codec.decode(data, limits, frames=frames)
 
 
 def translate(picture: Picture, engine: Engine, work: Work) -> Picture:

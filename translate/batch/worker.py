@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from translate.batch.manifest import Item
     from translate.engines.torch import Device, Engine, Precision
-    from translate.images.picture import Picture
+    from translate.images.picture import Frames, Limits, Picture
     from translate.provenance import Work
     from translate.stores.contract import ObjectStore
 
@@ -49,6 +49,8 @@ class Task:
     registry_url: str | None
     device: Device
     work: Work
+    limits: Limits
+    frames: Frames
     replace_existing: bool = True
     """Whether an output that is there is replaced; else the item ends as skipped, ``output.exists``."""
 
@@ -129,7 +131,7 @@ class Worker:
             with _timed(ms, "get"):
                 source = stages.get(task.source, item)
             with _timed(ms, "decode"):
-                picture = stages.decode(source)
+                picture = stages.decode(source, task.limits, task.frames)
             with self._turn(picture):
                 if stopped():
                     return None

@@ -60,6 +60,13 @@ class Format(StrEnum):
     webp = "webp"
 
 
+class Frames(StrEnum):
+    """Values of ``--frames``."""
+
+    first = "first"
+    refuse = "refuse"
+
+
 class Pixels(StrEnum):
     """Values of ``--pixels``."""
 
@@ -108,6 +115,12 @@ def run(
         Pixels | None,
         typer.Option(help="compat: as the pytorch-CycleGAN-and-pix2pix test script, 256 x 256."),
     ] = None,
+    max_megapixels: Annotated[
+        float | None, typer.Option(help="Larger images are refused undecoded; default 100.")
+    ] = None,
+    frames: Annotated[
+        Frames | None, typer.Option(help="Of animations and many pages: the first one, or refuse them.")
+    ] = None,
     fail_share: Annotated[
         float | None, typer.Option(min=0, max=1, help="Exit 3 if a larger share of the images failed; default 0.05.")
     ] = None,
@@ -129,6 +142,8 @@ def run(
         "format": image_format and image_format.value,
         "quality": quality,
         "pixels": pixels and pixels.value,
+        "max_megapixels": max_megapixels,
+        "frames": frames and frames.value,
         "fail_share": fail_share,
     }
     asked = _asked(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -27,7 +27,7 @@ from translate.images._color import (
 )
 from translate.images._reader import PILLOW_FAULTS, border, open_image
 from translate.images._sniff import sniff
-from translate.images.picture import Format, Limits, OutputFormat, Picture
+from translate.images.picture import Format, Frames, Limits, OutputFormat, Picture
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -70,7 +70,7 @@ def probe(data: bytes) -> ImageFacts:
 
 
 def decode(
-    data: bytes, limits: Limits = _DEFAULT_LIMITS, *, frames: Literal["first", "refuse"] = "first"
+    data: bytes, limits: Limits = _DEFAULT_LIMITS, *, frames: Frames = "first"
 ) -> Picture:
     """Decode an image file to upright 8-bit sRGB, with its alpha.
 
@@ -80,7 +80,7 @@ def decode(
     """
     if len(data) > limits.max_bytes:
         raise ItemError("input.too_large", f"the file has {len(data):,} bytes; at most {limits.max_bytes:,} "
-                                           "are read: reduce it or raise the limit")
+                                           "are read: save it smaller")
     format_ = sniff(data)
     with border(data, format_):
         image = open_image(data, format_)
@@ -105,13 +105,13 @@ def _count_frames(image: ImageFile, data: bytes, format_: Format) -> int:
         return 2
 
 
-def _check(facts: ImageFacts, image: ImageFile, limits: Limits, frames: Literal["first", "refuse"]) -> None:
+def _check(facts: ImageFacts, image: ImageFile, limits: Limits, frames: Frames) -> None:
     """Refuse, on the header alone, what may not or cannot be decoded."""
     tags = getattr(image, "tag_v2", {})
     tile_pixels = tags.get(_TILE_WIDTH, 0) * tags.get(_TILE_HEIGHT, 0)
     if max(facts.width * facts.height, tile_pixels) > limits.max_pixels:
         raise ItemError("input.too_large", f"the picture is {facts.width} x {facts.height} pixels; at most "
-                                           f"{limits.max_pixels:,} are decoded: reduce it or raise the limit")
+                                           f"{limits.max_pixels:,} are decoded: reduce it, or raise run.max_megapixels")
     if facts.frames > 1 and frames == "refuse":
         raise ItemError("input.animated", f"the file holds {facts.frames} frames or pages, and such files "
                                           "are refused here; save the one that is meant by itself")

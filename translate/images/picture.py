@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 Format = Literal["png", "jpeg", "webp", "tiff", "gif", "bmp"]
 OutputFormat = Literal["png", "jpeg", "webp"]
+Frames = Literal["first", "refuse"]
+"""What is made of a file with several frames or pages."""
 
 
 @dataclass(frozen=True, slots=True)
