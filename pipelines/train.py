@@ -1,11 +1,12 @@
 """Training on Ray: workers of Ray Train, each with its part of every batch, around the loop of one machine.
 
-Ray finds places for the workers and connects them (gloo between processors, NCCL between GPUs). What has to last
-goes through the training's own checkpoints: a worker that dies ends the others too, and all go on from there.
+Ray finds places for the workers and connects them (gloo). What has to last goes through the training's own
+checkpoints: a worker that dies ends the others too, and all go on from there.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import time
@@ -57,7 +58,7 @@ def train(
     """As `translate.training.loop.train`, by so many workers at ``RAY_ADDRESS`` or in a Ray of its own here.
 
     However it ends, it leaves Ray: that is what ends workers for certain. Raises `UsageError` if there are too few
-    processors, or GPUs where there are any.
+    processors.
     """
     check_divides(training.batch, workers)
     refuse_memory((data, output), instead="train without --workers")
@@ -65,7 +66,7 @@ def train(
         forget(output)
     connect()
     try:
-        job = _Job(training, data, output, begin, minutes, workers, *_places(workers), _take_notes())
+        job = _Job(training, data, output, begin, minutes, workers, _processors(workers), _take_notes())
         _train_through_deaths(job, on_progress)
     finally:
         ray.shutdown()
@@ -111,8 +112,6 @@ class _Job:
     workers: int
     cpus: int
     """Processors for each."""
-    gpu: bool
-    """Whether each takes a GPU."""
     notes: Any
     """Handle of `_Notes`; Ray's handles have no type."""
 
@@ -138,54 +137,49 @@ def _train_through_deaths(job: _Job, on_progress: Listener) -> None:
     """Attempts until one ends well; raises what a worker raised, or `TrainingError` if they keep dying."""
     deaths, newest = 0, _newest(job)
     on_progress(job.report(newest, f"{job.workers} workers starting"))
-    while True:
-        try:
-            _attempt(job, on_progress)
-        except (TrainingFailedError, RayError) as error:
-            raised = ray.get(job.notes.read.remote())[1]
-            if raised is not None:
-                raise raised from error
-            deaths, newest = deaths + 1 if _newest(job) == newest else 1, _newest(job)
-            if deaths == DEATHS_WITHOUT_CHECKPOINT:
-                raise TrainingError(
-                    f"workers died {deaths} times in a row before there was a newer checkpoint than the one at "
-                    f"{newest} images: {_reason(error)}. Is there memory for {job.workers} workers, and is this "
-                    "program installed on every node? The same command goes on from that checkpoint"
-                ) from error
-            on_progress(job.report(newest, f"a worker died; starting again from {newest} images"))
-        else:
-            return
+    while (error := _attempt(job, on_progress)) is not None:
+        raised = ray.get(job.notes.read.remote())[1]
+        if raised is not None:
+            raise raised from error
+        if not isinstance(error, TrainingFailedError | RayError):
+            raise error
+        deaths, newest = deaths + 1 if _newest(job) == newest else 1, _newest(job)
+        if deaths == DEATHS_WITHOUT_CHECKPOINT:
+            raise TrainingError(
+                f"workers died {deaths} times in a row before there was a newer checkpoint than the one at {newest} "
+                f"images: {_reason(error)}. Is there memory for {job.workers} workers, and is this program installed "
+                "on every node? The same command goes on from that checkpoint"
+            ) from error
+        on_progress(job.report(newest, f"a worker died; starting again from {newest} images"))
 
 
-def _attempt(job: _Job, on_progress: Listener) -> None:
-    """One run of Ray Train, listened to; in a thread, so that an interrupt reaches this one."""
+def _attempt(job: _Job, on_progress: Listener) -> BaseException | None:
+    """One run of Ray Train, listened to; in a thread, so that an interrupt reaches this one. Returns its error."""
     with tempfile.TemporaryDirectory(prefix="translate-train-", ignore_cleanup_errors=True) as folder:
         trainer = TorchTrainer(
             _work,
             train_loop_config={"job": job},
-            # Numbers and decisions are agreed on between processors also where weights are on GPUs.
-            torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if job.gpu else "gloo"),
-            scaling_config=ScalingConfig(num_workers=job.workers, use_gpu=job.gpu,
-                                         resources_per_worker={"CPU": job.cpus}),
+            torch_config=TorchConfig(backend="gloo"),
+            scaling_config=ScalingConfig(num_workers=job.workers, resources_per_worker={"CPU": job.cpus}),
             # Ray would start again after any error, also after one that will only come again: that is ours to say.
             run_config=RunConfig(storage_path=folder, name="run"),
         )
         with ThreadPoolExecutor(1, thread_name_prefix="ray-train") as thread:
             fit = thread.submit(trainer.fit)
-            began_s, told = time.monotonic(), None
+            told, patience_until_s = ray.get(job.notes.read.remote())[0], time.monotonic() + GROWTH_TIMEOUT_S
             try:
                 while not fit.done():
                     wait([fit], WAIT_S)
                     progress = ray.get(job.notes.read.remote())[0]
                     if progress != told:
                         on_progress(progress)
-                        told = progress
-                    if time.monotonic() - began_s > GROWTH_TIMEOUT_S:
-                        _refuse_too_few(job.workers, _nodes("CPU"))
+                        told, patience_until_s = progress, math.inf  # all workers have a place
+                    if time.monotonic() > patience_until_s:
+                        _refuse_too_few(job.workers, _node_cpus())
             except BaseException:
                 ray.shutdown()  # the only way to end the thread's waiting, and the workers
                 raise
-            fit.result()
+            return fit.exception()
 
 
 def share_out(node_cpus: Sequence[float], workers: int) -> int:
@@ -194,20 +188,16 @@ def share_out(node_cpus: Sequence[float], workers: int) -> int:
     return next((each for each in range(most, 0, -1) if sum(int(cpus // each) for cpus in node_cpus) >= workers), 0)
 
 
-def _places(workers: int) -> tuple[int, bool]:
-    """Processors for each worker, and whether each takes a GPU."""
-    gpus = sum(_nodes("GPU"))
-    if 0 < gpus < workers:
-        raise UsageError(f"{workers} workers need a GPU each, and Ray has {gpus:g}; ask for at most {gpus:g} workers")
-    cpus = share_out(_nodes("CPU"), workers)
+def _processors(workers: int) -> int:
+    """For each worker; one, where a cluster has too few now and may grow."""
+    cpus = share_out(_node_cpus(), workers)
     if not cpus and not os.environ.get("RAY_ADDRESS"):
-        _refuse_too_few(workers, _nodes("CPU"))
-    return cpus or 1, gpus > 0  # a cluster may grow
+        _refuse_too_few(workers, _node_cpus())
+    return cpus or 1
 
 
-def _nodes(resource: str) -> list[float]:
-    """How much of a resource each node has."""
-    return [node["Resources"].get(resource, 0.0) for node in cast("Any", ray).nodes() if node["Alive"]]
+def _node_cpus() -> list[float]:
+    return [node["Resources"].get("CPU", 0.0) for node in cast("Any", ray).nodes() if node["Alive"]]
 
 
 def _refuse_too_few(workers: int, node_cpus: Sequence[float]) -> None:

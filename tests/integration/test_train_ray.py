@@ -107,7 +107,7 @@ def test_an_interrupt_ends_the_workers(place):
                "--workers", "2", "--json"]
     with subprocess.Popen(command, cwd=place, stderr=subprocess.PIPE, text=True) as running:
         for line in running.stderr:
-            if json.loads(line)["done"] > 0:
+            if json.loads(line)["progress"]["done"] > 0:
                 break
         workers = workers_of(running.pid)
         running.send_signal(signal.SIGINT)

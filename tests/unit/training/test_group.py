@@ -78,11 +78,16 @@ def test_a_group_averages_gathers_and_agrees(tmp_path):
         assert found["agreed"] == 10.0
 
 
-def test_two_workers_have_the_gradients_of_one(data, tmp_path):
+@pytest.mark.parametrize(("game", "tensors"), [
+    ("cyclegan", 2 * 9 + 2 * 5),  # weights of both generators and their last bias; both discriminators
+    ("cut", 9 + 2 + 16 + 5),  # also two biases that are features, and four layers of heads
+])
+def test_two_workers_have_the_gradients_of_one(data, tmp_path, game, tensors):
     """Adam's first moment after one step is the gradient, times 1 - beta."""
     alone, pair = open_store(str(tmp_path / "alone")), open_store(str(tmp_path / "pair"))
-    train(training(), data, alone)
-    together(2, train_part, training(), data.url, pair.url)
+    options = training(objective={"name": game})
+    train(options, data, alone)
+    together(2, train_part, options, data.url, pair.url)
     one, two = checkpoint(alone, 4), checkpoint(pair, 4)
     compared = 0
     for player in ("generator", "discriminator"):
@@ -95,7 +100,7 @@ def test_two_workers_have_the_gradients_of_one(data, tmp_path):
             assert torch.cosine_similarity(mine, theirs, dim=0) > 0.9999
             assert (mine - theirs).norm() < 1e-4 * mine.norm()
             compared += 1
-    assert compared == 2 * 9 + 2 * 5  # weights of both generators and their last bias; both discriminators
+    assert compared == tensors
     assert torch.equal(one["random"], two["random"])
     for name, images in one["pools"].items():
         assert torch.allclose(torch.stack(images), torch.stack(two["pools"][name]), atol=1e-4)
