@@ -199,7 +199,7 @@ def test_what_is_not_there_exits_2(verify, output, target, words):
 
 def test_long_checks_show_how_far_they_are(verify, output, monkeypatch):
     assert verify(output)[2] == "", "short ones say nothing"
-    monkeypatch.setattr("translate.cli.verify.QUIET_S", 0.0)
+    monkeypatch.setattr("translate.cli.console.QUIET_S", 0.0)
     (output / "set0/0000.png").unlink()
     assert "verify: 9 of 9 pictures" in verify(output)[2]
     assert json.loads(verify(output, "--json")[2].splitlines()[-1])["progress"]["done"] == 9

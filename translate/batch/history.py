@@ -5,22 +5,26 @@ Every recorded outcome counts, also of a run that did not end. Held in memory, a
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, TypeVar
 
 from translate.batch import layout
 from translate.batch.ledger import from_lines, merge
-from translate.errors import UsageError
+from translate.errors import NotFoundError, UsageError
 from translate.provenance import PlanRecord, RunSummary, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from translate.batch.ledger import Entry, Outcome
-    from translate.stores.contract import ObjectStore
+    from translate.stores.contract import ObjectInfo, ObjectStore
 
 T = TypeVar("T")
+
+READS_AT_ONCE = 16
+"""Records read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,50 @@ def read_runs(store: ObjectStore) -> Iterator[PastRun]:
             segments = [key for key in keys if key.startswith(layout.run_prefix(run) + "ledger/")]
             entries = merge(_read(store, key, _entries) for key in segments)
             yield PastRun(record, entries, layout.summary_key(run) in keys)
+
+
+def run_names(store: ObjectStore) -> Iterator[str]:
+    """Names of the runs at a destination, oldest first, also of those that never began; a request for each."""
+    after = ""
+    while (info := next(store.list(layout.RUNS, start_after=after), None)) is not None:
+        run = info.key[len(layout.RUNS) :].partition("/")[0]
+        yield run
+        after = f"{layout.RUNS}{run}0"  # "0" is what comes after "/"
+
+
+def read_plan(store: ObjectStore, run: str) -> PlanRecord | None:
+    """What a run was to do; None if there is no such run, or it never began."""
+    try:
+        return _read(store, layout.plan_key(run), PlanRecord.model_validate_json)
+    except NotFoundError:
+        return None
+
+
+def read_summary(store: ObjectStore, run: str) -> RunSummary | None:
+    """The totals of a run; None if it is not finished, or there is none."""
+    try:
+        return _read(store, layout.summary_key(run), RunSummary.model_validate_json)
+    except NotFoundError:
+        return None
+
+
+def read_ledger(store: ObjectStore, run: str) -> Iterator[tuple[float | None, list[Entry]]]:
+    """The outcomes of a run unit by unit, in order, and when each was recorded (`ObjectInfo.modified_s`).
+
+    Some units are in memory at a time.
+    """
+
+    def read(infos: list[ObjectInfo]) -> tuple[float | None, list[Entry]]:
+        entries = merge(_read(store, info.key, _entries) for info in infos)
+        times = [info.modified_s for info in infos if info.modified_s is not None]
+        return max(times, default=None), list(entries.values())
+
+    segments = store.list(layout.run_prefix(run) + "ledger/")
+    # The parts of a unit that was stopped and went on stand beside each other.
+    units = (list(infos) for _, infos in groupby(segments, lambda info: info.key.rpartition("/")[2].partition(".")[0]))
+    with ThreadPoolExecutor(READS_AT_ONCE, "read") as threads:
+        while batch := list(islice(units, 4 * READS_AT_ONCE)):
+            yield from threads.map(read, batch)
 
 
 def read_history(store: ObjectStore) -> History:

@@ -9,6 +9,8 @@ from translate.pages.template import readable
 from translate.progress import duration, rate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from translate.batch.job import Ended, Prepared
     from translate.provenance import Considered, RunSummary
 
@@ -67,8 +69,6 @@ def show_stopped(ended: Ended, *, as_json: bool) -> None:
 
 def show_summary(ended: Ended, *, as_json: bool) -> None:
     """The totals of a finished run."""
-    from translate.batch.ledger import EXISTS
-
     summary = ended.summary
     assert summary is not None
     if as_json:
@@ -80,12 +80,7 @@ def show_summary(ended: Ended, *, as_json: bool) -> None:
             }
         )
         return
-    rows: list[tuple[str, int]] = [("ok", summary.ok)]
-    rows += [
-        (f"{'skipped' if code == EXISTS else 'failed'}: {code}", count)
-        for code, count in summary.codes.items()
-    ]
-    console.table(["OUTCOME", "IMAGES"], rows)
+    console.table(["OUTCOME", "IMAGES"], outcomes(summary.ok, summary.codes))
     if passed := _passed_over(summary.considered):
         console.result(f"not in this run: {', '.join(passed)}")
     console.result(
@@ -94,6 +89,14 @@ def show_summary(ended: Ended, *, as_json: bool) -> None:
     )
     console.result(f"pictures: {readable(summary.output_url)}")
     console.result(f"report:   {readable(summary.report_url)}")
+
+
+def outcomes(ok: int, codes: Mapping[str, int]) -> list[tuple[str, int]]:
+    """A line for each outcome, with its code and how many images have it."""
+    from translate.batch.ledger import EXISTS
+
+    words = ((f"{'skipped' if code == EXISTS else 'failed'}: {code}", count) for code, count in sorted(codes.items()))
+    return [("ok", ok), *words]
 
 
 def _time(seconds: float) -> str:

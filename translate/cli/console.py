@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PLAIN_EVERY_S = 5.0
 JSON_EVERY_S = 1.0
+QUIET_S = 2.0
 
 
 def result(text: str) -> None:
@@ -71,6 +72,14 @@ def progress(title: str, *, as_json: bool = False) -> Iterator[Listener]:
         yield lines.report
     finally:
         lines.close()
+
+
+@contextmanager
+def slow_progress(title: str, *, as_json: bool = False) -> Iterator[Listener]:
+    """The same for work that is mostly over before it would be read: silent for the first `QUIET_S` seconds."""
+    start_s = time.monotonic()
+    with progress(title, as_json=as_json) as listener:
+        yield lambda state: listener(state) if time.monotonic() - start_s > QUIET_S else None
 
 
 class Pace:

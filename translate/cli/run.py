@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,15 +10,9 @@ import typer
 from translate.cli import console
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType
-
-    from translate.batch.job import Ended, Prepared
     from translate.batch.planning import Overwrite as OverwriteName
     from translate.config import Pipeline
     from translate.engines.torch import Device as DeviceName
-    from translate.progress import Listener
-    from translate.provenance import RunSummary
 
 SHIPPED_OUTPUT = "./out"
 
@@ -136,6 +128,7 @@ def run(
     Exit codes: 0 done, 2 usage, 3 too many images failed, 4 storage, 130 and 143 stopped.
     """
     from translate.cli import _run_results as results
+    from translate.cli._running import do, show_end
 
     flags = {
         "size": _size(size),
@@ -170,17 +163,13 @@ def run(
         prepared = prepare(Job(**asked), listener)
         ended, stopped_by = None, 0
         if prepared.plan.items and not dry_run:
-            ended, stopped_by = _run(prepared, executor.value, workers, listener, as_json=as_json)
+            ended, stopped_by = do(prepared, executor.value, workers, listener, as_json=as_json)
     if dry_run:
         results.show_plan(prepared, as_json=as_json)
     elif ended is None:
         results.show_nothing(prepared, as_json=as_json)
-    elif ended.summary is None:
-        results.show_stopped(ended, as_json=as_json)
-        raise typer.Exit(128 + stopped_by)
     else:
-        results.show_summary(ended, as_json=as_json)
-        _refuse_failures(ended.summary, prepared.job.settings.fail_share)
+        show_end(ended, stopped_by, prepared.job.settings.fail_share, as_json=as_json)
 
 
 def _size(text: str | None) -> str | int | None:
@@ -266,47 +255,3 @@ def _read(path: str) -> str:
         raise UsageError(
             f"cannot read the keys in {path!r}: {reason}; give a text file in UTF-8 with one key a line"
         ) from error
-
-
-def _run(
-    prepared: Prepared, executor: str, workers: int | None, listener: Listener, *, as_json: bool
-) -> tuple[Ended, int]:
-    """Do the job; returns how it ended, and the signal that stopped it or 0."""
-    from translate.batch.job import run as run_job
-
-    with _signals(as_json=as_json) as caught:
-        ended = run_job(prepared, executor, workers, listener, lambda: bool(caught))
-    return ended, caught[0] if caught else 0
-
-
-def _refuse_failures(summary: RunSummary, fail_share: float) -> None:
-    from translate.errors import ItemsFailedError
-
-    if summary.failed_share > fail_share:
-        raise ItemsFailedError(
-            f"{summary.failed} of {summary.planned} images failed, more than the share of {fail_share:g} that is "
-            "allowed. The report says which and why; --fail-share allows more"
-        )
-
-
-@contextmanager
-def _signals(*, as_json: bool) -> Iterator[list[int]]:
-    """Signals caught until the block ends: the first SIGINT or SIGTERM is noted, the next acts as it did
-    before."""
-    caught: list[int] = []
-    before: dict[signal.Signals, Callable[[int, FrameType | None], Any] | int | None] = {}
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        caught.append(number)
-        for known, handler in before.items():
-            signal.signal(known, handler)
-        if not as_json:
-            console.remark("stopping: what is in hand is finished and recorded; once more stops at once")
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before[number] = signal.signal(number, note)
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,13 +9,9 @@ import typer
 from translate.cli import console
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from translate.batch.verify import Verified
-    from translate.progress import Listener
     from translate.stores.contract import ObjectStore
 
-QUIET_S = 2.0
 _WORDS = {"not_ours": "not ours"}
 
 
@@ -81,7 +75,7 @@ def _verify_picture(url: str, endpoint_url: str | None, *, as_json: bool) -> Non
     if output := output_above(folder, endpoint_url):
         store, inner = output
         key = f"{inner}/{key}".lstrip("/")
-        with _progress(as_json=as_json) as listener:
+        with console.slow_progress("verify", as_json=as_json) as listener:
             recorded = read_records(store, key, listener).outputs.get(key)
     found = verify_one(store, key, recorded)
     if as_json:
@@ -90,14 +84,6 @@ def _verify_picture(url: str, endpoint_url: str | None, *, as_json: bool) -> Non
         _show(found)
     if found.state in FAULTS:
         raise typer.Exit(EXIT_ITEMS_FAILED)
-
-
-@contextmanager
-def _progress(*, as_json: bool) -> Iterator[Listener]:
-    """Progress for work that takes its time; most checks are over before it would be read."""
-    start_s = time.monotonic()
-    with console.progress("verify", as_json=as_json) as listener:
-        yield lambda state: listener(state) if time.monotonic() - start_s > QUIET_S else None
 
 
 def _show(found: Verified) -> None:
@@ -128,7 +114,7 @@ def _verify_output(store: ObjectStore, inner: str, *, as_json: bool) -> None:
     counts: Counter[str] = Counter()
     findings: list[Verified] = []
     prefix = inner and inner + "/"
-    with _progress(as_json=as_json) as listener:
+    with console.slow_progress("verify", as_json=as_json) as listener:
         records = read_records(store, prefix, listener)
         for found in verify(store, prefix, records, listener):
             counts[found.state] += 1

@@ -50,11 +50,13 @@ class RunPage:
     started: str
     """ISO 8601."""
     finished: str
+    """Empty if it is not."""
     seconds: float
     input_url: str
     output_url: str
     engine: str
     executor: str
+    """Empty if not known."""
     work: Mapping[str, object]
     """What the outputs depend on, as in the work digest: ``model_digest``, ``size``, ``format`` ..."""
     ok: int
@@ -66,6 +68,8 @@ class RunPage:
     codes: Mapping[str, int]
     """Failures by code."""
     samples: Sequence[Sample]
+    open: int = 0
+    """Planned, but without an outcome when the page was written: the run is not finished."""
 
 
 def render_run_page(page: RunPage) -> bytes:

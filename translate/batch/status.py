@@ -1,0 +1,139 @@
+"""How far runs are: read from what they recorded, so also while one runs, and from any machine.
+
+A run that is killed can't say so. One without summary counts as running while it gives signs of life: a record
+(its plan, or a finished unit) that is young for the pace at which this run has recorded so far.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+from translate.batch import layout
+from translate.batch.history import read_ledger, read_plan, read_summary, run_names
+from translate.batch.ledger import Totals
+from translate.errors import NotFoundError, UsageError
+from translate.progress import Progress, silent
+from translate.stores import open_input, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from translate.progress import Listener
+    from translate.provenance import PlanRecord, RunSummary
+    from translate.stores.contract import ObjectStore
+
+State = Literal["running", "unfinished", "finished"]
+
+QUIET_S = 300.0
+"""A run may be silent for so long (workers start, images are large) without being given up for dead."""
+QUIET_TIMES = 3
+"""Or for so many times the longest silence of late but one (the longest may be a night between two attempts)."""
+RECENT_UNITS = 32
+"""The pace is that of so many units: a run that went on after a night's pause is not slow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How far one run is."""
+
+    state: State
+    record: PlanRecord | RunSummary
+    """What it was to do; of a finished run its totals."""
+    planned: int
+    totals: Totals
+    """Of what is recorded."""
+    finished: str = ""
+    """UTC, ISO 8601; empty if it is not."""
+    recorded_s: float | None = None
+    """When something was last recorded, in seconds since 1970 by the store's clock. None if it is finished, or
+    the store does not tell."""
+    images_per_second: float | None = None
+    """Pace of late, or of all if it is finished; None if unknown."""
+
+    @property
+    def open(self) -> int:
+        """Images without a recorded outcome. Up to a unit per worker may be done and not recorded yet."""
+        return self.planned - self.totals.count
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Of a running one, at this pace; None if unknown."""
+        return self.open / self.images_per_second if self.state == "running" and self.images_per_second else None
+
+
+def locate(url: str, endpoint_url: str | None = None) -> tuple[ObjectStore, str]:
+    """The output, and the run's name there, of a run's URL or of a file in it; of an output's URL the name is
+    empty.
+
+    Reads nothing. Raises `UsageError` for a URL that cannot be one.
+    """
+    whole = open_store(url, endpoint_url=endpoint_url).url.removesuffix("/") + "/"
+    output, found, rest = whole.rpartition("/" + layout.RUNS)
+    place = output + "/" if found else whole
+    return open_input(place, endpoint_url=endpoint_url), rest.partition("/")[0] if found else ""
+
+
+def newest_run(store: ObjectStore) -> str:
+    """The name of the newest run with a plan. Raises `UsageError` if there is none."""
+    for run in reversed(list(run_names(store))):
+        if read_plan(store, run) is not None:
+            return run
+    raise UsageError(f"no run has written to {store.url!r}: expected an output of `translate run` with its "
+                     f"{layout.RESERVED} folder, or a run's URL in it")
+
+
+def read_status(store: ObjectStore, run: str, listener: Listener = silent) -> Status:
+    """How far a run is. Raises `UsageError` if there is no such run."""
+    summary = read_summary(store, run)
+    if summary is not None:
+        totals = Totals(summary.ok, summary.failed, summary.skipped, dict(summary.codes), dict(summary.ms))
+        return Status("finished", summary, summary.planned, totals, summary.finished,
+                      images_per_second=summary.images_per_second)
+    record = read_plan(store, run)
+    if record is None:
+        raise UsageError(f"there is no run {run!r} in {store.url}, or it never began; "
+                         "`translate status --all OUTPUT` lists the runs of an output")
+    totals, paces = Totals(), []
+    for written_s, entries in read_ledger(store, run):
+        for entry in entries:
+            totals.add(entry)
+        if written_s is not None:
+            paces.append((written_s, len(entries)))
+        listener(Progress(totals.count, record.considered.to_do, "images recorded"))
+    try:
+        planned_s = store.head(layout.plan_key(run)).modified_s
+    except NotFoundError:
+        raise UsageError(f"run {run!r} was removed from {store.url} meanwhile") from None
+    if planned_s is not None:
+        paces.append((planned_s, 0))
+    paces.sort()
+    return Status("running" if _lives(paces) else "unfinished", record, record.considered.to_do, totals,
+                  recorded_s=paces[-1][0] if paces else None, images_per_second=_pace(paces))
+
+
+def read_all(store: ObjectStore, listener: Listener = silent) -> Iterator[Status]:
+    """Every run of an output, oldest first; those that never began are passed over."""
+    for count, run in enumerate(run_names(store), start=1):
+        if read_plan(store, run) is not None:
+            yield read_status(store, run)
+        listener(Progress(count, None, "runs"))
+
+
+def _lives(paces: list[tuple[float, int]]) -> bool:
+    if not paces:
+        return False
+    times = [written_s for written_s, _ in paces[-RECENT_UNITS:]]
+    silences = sorted(later - earlier for earlier, later in pairwise(times))
+    usual = silences[-2:][0] if silences else 0.0
+    return time.time() - times[-1] < max(QUIET_S, QUIET_TIMES * usual)
+
+
+def _pace(paces: list[tuple[float, int]]) -> float | None:
+    """Images a second between the first and the last record of late."""
+    recent = paces[-RECENT_UNITS:]
+    seconds = recent[-1][0] - recent[0][0] if recent else 0.0
+    images = sum(count for _, count in recent[1:])
+    return images / seconds if seconds > 0 and images else None

@@ -1,0 +1,120 @@
+"""`translate status`: how far runs are, also while they run, from any machine."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from translate.cli import console
+
+if TYPE_CHECKING:
+    from translate.batch.status import Status
+
+
+def status(
+    url: Annotated[
+        str, typer.Argument(metavar="RUN_URL|OUTPUT", help="A run's folder, or an output: then its newest run.")
+    ],
+    every: Annotated[bool, typer.Option("--all", help="Every run of the output, a line each, oldest first.")] = False,
+    endpoint_url: Annotated[str | None, typer.Option(metavar="URL", help="Where S3 is spoken, if not at AWS.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Say how far a run is: its outcomes so far, its pace, the time left.
+
+    Reads only what the run has recorded beside its outputs, so it works from another machine while it runs.
+
+    Exit codes: 0 fine, 2 no such run, 4 storage.
+    """
+    from translate.batch.status import locate, newest_run, read_all, read_status
+
+    store, run = locate(url, endpoint_url)
+    run = run or newest_run(store)
+    with console.slow_progress("status", as_json=as_json) as listener:
+        found = list(read_all(store, listener)) if every else [read_status(store, run, listener)]
+    if as_json:
+        lines = [_fields(each, store.url) for each in found]
+        console.result_json(lines if every else lines[0])
+    elif every:
+        _table(found)
+    else:
+        _show(found[0])
+
+
+def _fields(status: Status, output_url: str) -> dict[str, Any]:
+    from translate.batch.layout import run_prefix
+
+    record, totals = status.record, status.totals
+    speed, left_s = status.images_per_second, status.seconds_left
+    return {
+        "run": record.run,
+        "url": f"{output_url.rstrip('/')}/{run_prefix(record.run)}",
+        "state": status.state,
+        "pipeline": record.pipeline,
+        "model": record.work.model,
+        "input_url": record.input_url,
+        "output_url": record.output_url,
+        "started": record.started,
+        "recorded": status.recorded_s and _utc(status.recorded_s),
+        "finished": status.finished or None,
+        "planned": status.planned,
+        "ok": totals.ok,
+        "failed": totals.failed,
+        "skipped": totals.skipped,
+        "open": status.open,
+        "codes": dict(sorted(totals.codes.items())),
+        "images_per_second": speed and round(speed, 3),
+        "seconds_left": left_s and round(left_s, 1),
+    }
+
+
+def _show(status: Status) -> None:
+    from translate.cli._run_results import outcomes
+    from translate.pages.template import readable
+    from translate.progress import duration, rate
+
+    record = status.record
+    console.result(f"run {record.run}: {status.state}")
+    lines = [
+        ("pipeline", record.pipeline),
+        ("model", f"{record.work.model} ({record.work.engine})"),
+        ("input", record.input_url),
+        ("output", record.output_url),
+        ("started", record.started),
+        ("finished", status.finished),
+        ("recorded", status.recorded_s and f"{_utc(status.recorded_s)}, {_ago(status.recorded_s)}"),
+    ]
+    for label, value in lines:
+        if value:
+            console.result(f"  {label + ':':<10}{readable(str(value))}")
+    console.table(["OUTCOME", "IMAGES"], [*outcomes(status.totals.ok, status.totals.codes), ("open", status.open)])
+    total = [f"{status.totals.count:,} of {status.planned:,} images"]
+    if status.images_per_second:
+        total.append(f"{rate(status.images_per_second)} images/s")
+    if status.seconds_left:
+        total.append(f"{duration(status.seconds_left)} left")
+    console.result(", ".join(total))
+    if status.state == "unfinished":
+        console.remark("it was stopped or has died; the same `translate run` command goes on with the open images")
+
+
+def _table(found: list[Status]) -> None:
+    from translate.progress import rate
+
+    rows = [[each.record.run, each.state, each.planned, each.totals.ok, each.totals.failed, each.totals.skipped,
+             each.open, rate(each.images_per_second) if each.images_per_second else "-", each.record.started]
+            for each in found]
+    console.table(["RUN", "STATE", "IMAGES", "OK", "FAILED", "SKIPPED", "OPEN", "IMAGES/S", "STARTED"], rows)
+
+
+def _utc(moment_s: float) -> str:
+    return datetime.fromtimestamp(moment_s, UTC).isoformat(timespec="seconds")
+
+
+def _ago(moment_s: float) -> str:
+    """Since then, by this machine's clock; a little ahead of the store's is now."""
+    from translate.progress import duration
+
+    return f"{duration(max(0.0, time.time() - moment_s))} ago"
