@@ -25,7 +25,7 @@ from pipelines.cluster import connect, in_one_line, refuse_memory
 from translate.errors import TrainingError, TranslateError, UsageError
 from translate.progress import Progress, silent
 from translate.training import loop
-from translate.training.group import Distributed, check_divides
+from translate.training.group import Alone, Distributed, check_divides
 from translate.training.state import committed, forget
 
 if TYPE_CHECKING:
@@ -71,7 +71,14 @@ def train(
     finally:
         ray.shutdown()
     # Modules do not travel: the finished training is read from its last checkpoint, and nothing is left to do.
-    return loop.train(training, data, output, begin=begin, minutes=minutes)
+    return loop.train(training, data, output, begin=begin, minutes=minutes, group=_Reader(workers))
+
+
+class _Reader(Alone):
+    """The driver in the end, counted as its workers: whether a whole batch fits into its memory is no question."""
+
+    def __init__(self, workers: int) -> None:
+        self.size = workers
 
 
 class _Notes:
