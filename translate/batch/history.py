@@ -87,6 +87,15 @@ def read_plan(store: ObjectStore, run: str) -> PlanRecord | None:
         return None
 
 
+def known_plan(store: ObjectStore, run: str) -> PlanRecord:
+    """What a run was to do. Raises `UsageError` if there is no such run."""
+    record = read_plan(store, run)
+    if record is None:
+        raise UsageError(f"there is no run {run!r} in {store.url}, or it never began; "
+                         f"`translate status --all {store.url}` lists the runs")
+    return record
+
+
 def read_summary(store: ObjectStore, run: str) -> RunSummary | None:
     """The totals of a run; None if it is not finished, or there is none."""
     try:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from translate.batch import layout
-from translate.batch.history import read_ledger, read_plan, read_summary, run_names
+from translate.batch.history import known_plan, read_ledger, read_plan, read_summary, run_names
 from translate.batch.ledger import Totals
 from translate.errors import NotFoundError, UsageError
 from translate.progress import Progress, silent
@@ -92,10 +92,7 @@ def read_status(store: ObjectStore, run: str, listener: Listener = silent) -> St
         totals = Totals(summary.ok, summary.failed, summary.skipped, dict(summary.codes), dict(summary.ms))
         return Status("finished", summary, summary.planned, totals, summary.finished,
                       images_per_second=summary.images_per_second)
-    record = read_plan(store, run)
-    if record is None:
-        raise UsageError(f"there is no run {run!r} in {store.url}, or it never began; "
-                         "`translate status --all OUTPUT` lists the runs of an output")
+    record = known_plan(store, run)
     totals, paces = Totals(), []
     for written_s, entries in read_ledger(store, run):
         for entry in entries:

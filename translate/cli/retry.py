@@ -1,0 +1,92 @@
+"""`translate retry`: once more what failed in a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from translate.cli import console
+from translate.cli.run import Device, ExecutorName, Frames
+
+if TYPE_CHECKING:
+    from translate.batch.retry import Failed
+
+
+def retry(
+    url: Annotated[
+        str, typer.Argument(metavar="RUN_URL|OUTPUT", help="A run's folder, or an output: then its newest run.")
+    ],
+    registry: Annotated[
+        str | None, typer.Option(help="Where models are; default TRANSLATE_REGISTRY, ./models.")
+    ] = None,
+    executor: Annotated[
+        ExecutorName, typer.Option(help="auto: ray for several workers or many images, if installed; else local.")
+    ] = ExecutorName.auto,
+    workers: Annotated[int | None, typer.Option(min=1, help="Models at work at once; more than one needs Ray.")] = None,
+    endpoint_url: Annotated[str | None, typer.Option(help="S3 endpoint of both sides.")] = None,
+    input_endpoint_url: Annotated[str | None, typer.Option(help="S3 endpoint of the input.")] = None,
+    output_endpoint_url: Annotated[str | None, typer.Option(help="S3 endpoint of the output.")] = None,
+    device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
+    max_megapixels: Annotated[
+        float | None, typer.Option(help="Larger images are refused undecoded; default 100.")
+    ] = None,
+    frames: Annotated[
+        Frames | None, typer.Option(help="Of animations and many pages: the first one, or refuse them.")
+    ] = None,
+    fail_share: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Exit 3 if a larger share of them failed again; default 0.05.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON lines: the result on stdout, progress and errors on stderr.")
+    ] = False,
+) -> None:
+    """Try again what failed in a run, and only that, with the model and settings of that run.
+
+    It becomes a new run. What a later run has translated since is not done again.
+
+    Exit codes: 0 done or nothing to do, 2 usage, 3 too many failed again, 4 storage, 130 and 143 stopped.
+    """
+    from translate.batch.status import locate, newest_run
+    from translate.cli._running import do, show_end
+    from translate.stores import open_input
+
+    endpoints = (endpoint_url if input_endpoint_url is None else input_endpoint_url,
+                 endpoint_url if output_endpoint_url is None else output_endpoint_url)
+    changes = {"max_megapixels": max_megapixels, "frames": frames and frames.value, "fail_share": fail_share}
+    output, run = locate(url, endpoints[1])
+    run = run or newest_run(output)
+    with console.progress("retry", as_json=as_json) as listener:
+        from translate.batch.retry import prepare_retry, read_failed  # loads torch, which takes seconds
+
+        failed = read_failed(output, run, listener)
+        ended, stopped_by, prepared = None, 0, None
+        if failed.keys:
+            prepared = prepare_retry(
+                failed,
+                open_input(failed.record.input_url, endpoint_url=endpoints[0]),
+                output,
+                registry_url=registry,
+                device=device.value,
+                same_place=endpoints[0] == endpoints[1] or "://" not in failed.record.input_url + output.url,
+                changes={name: value for name, value in changes.items() if value is not None},
+                listener=listener,
+            )
+            if prepared.plan.items:
+                ended, stopped_by = do(prepared, executor.value, workers, listener, as_json=as_json)
+    if failed.open and not as_json:
+        console.remark(f"{failed.open} images of run {run} are still open; the same `translate run` command does those")
+    if ended is None or prepared is None:
+        _show_nothing(run, failed, as_json=as_json)
+    else:
+        show_end(ended, stopped_by, prepared.job.settings.fail_share, as_json=as_json)
+
+
+def _show_nothing(run: str, failed: Failed, *, as_json: bool) -> None:
+    """Nothing failed, or it is all there by now."""
+    if as_json:
+        console.result_json({"event": "nothing_to_do", "run": run, "translated_since": failed.since})
+    elif failed.since or failed.keys:
+        console.result(f"nothing to retry: what failed in run {run} is there by now")
+    else:
+        console.result(f"nothing to retry: nothing failed in run {run}")
