@@ -71,7 +71,7 @@ def train(
     finally:
         ray.shutdown()
     # Modules do not travel: the finished training is read from its last checkpoint, and nothing is left to do.
-    return loop.train(training, data, output, begin=begin, minutes=minutes, group=_Reader(workers))
+    return loop.train(training, data, output, begin=begin, minutes=minutes, group=_Reader(workers), device="cpu")
 
 
 class _Reader(Alone):
@@ -133,7 +133,7 @@ def _work(config: dict[str, _Job]) -> None:
     torch.set_num_threads(job.cpus)
     group = Distributed()
     try:
-        loop.train(job.training, job.data, job.output, begin=job.begin, minutes=job.minutes, group=group,
+        loop.train(job.training, job.data, job.output, begin=job.begin, minutes=job.minutes, group=group, device="cpu",
                    on_progress=job.notes.tell.remote if group.rank == 0 else silent)
     except TranslateError as error:
         ray.get(job.notes.fail.remote(error))

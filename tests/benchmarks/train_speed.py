@@ -16,7 +16,7 @@ from training_set import picture, png
 from translate.config import Training, validate
 from translate.stores import open_store
 from translate.training.loop import train
-from translate.training.networks import precision_of
+from translate.training.networks import device_of, precision_of
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     for i in range(8):
         for side in "AB":
             data.put(f"train{side}/{i}.png", png(picture(i + 100 * (side == "B"), options.crop + 16)))
-    rates: dict[str, list[float]] = {"float32": [], precision_of("auto"): []}
+    rates: dict[str, list[float]] = {"float32": [], precision_of("auto", device_of("cpu")): []}
     for number in range(options.rounds):
         for precision, found in rates.items():
             found.append(images_per_second(options, data, precision, number))
@@ -56,7 +56,7 @@ def images_per_second(options: argparse.Namespace, data: object, precision: str,
         values["data"]["short_side_px"] = [options.crop + 16] * 2
     times: list[float] = []
     train(validate(Training, values, "benchmark"), data,
-          open_store(f"memory://train-speed/{precision}/{number}/"),
+          open_store(f"memory://train-speed/{precision}/{number}/"), device="cpu",
           on_progress=lambda _: times.append(time.perf_counter()))
     return options.images / (times[-1] - times[0])
 

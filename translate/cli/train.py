@@ -26,6 +26,7 @@ def train(
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order, crops [the pipeline's].")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="So many workers on Ray divide each batch among them "
                                                 "[none: this process].")] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="auto: a CUDA GPU if there is one.")] = "auto",
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override a value, e.g. train.batch=4.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON instead of words.")] = False,
@@ -33,6 +34,7 @@ def train(
     """Train a translator; the same command again goes on where it was."""
     import yaml
 
+    from translate.errors import UsageError
     from translate.registry import ModelRegistry
     from translate.stores import open_input, open_store
     from translate.training.loop import train as train_alone
@@ -57,7 +59,9 @@ def train(
         return
     begin = read_beginning(from_, registry, "G_ab") if from_ else None
     place = output or f"./training/{resolved.name}"
-    run_training = train_alone if workers is None else partial(find_trainer(), workers)
+    if workers is not None and device == "cuda":
+        raise UsageError("--workers trains on processors; leave out --device cuda, or --workers")
+    run_training = partial(train_alone, device=device) if workers is None else partial(find_trainer(), workers)
     with console.progress("training", as_json=as_json) as listener:
         trained = run_training(training, open_input(data), open_store(place), begin=begin, minutes=minutes,
                                resume=resume == "auto", on_progress=listener)

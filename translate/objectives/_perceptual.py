@@ -27,12 +27,14 @@ class Perceptual:
 
     def distance(self, made: Tensor, true: Tensor) -> Tensor:
         """(N, 1 or 3, H, W) in [-1, 1] twice -> (N,); gradients reach ``made`` only."""
+        self._network.to(made.device)
         with torch.no_grad():
             target = self._network(to_channels(true, 3)).layers
         return _terms.perceptual(self._network(to_channels(made, 3)).layers, target)
 
     def texture(self, made: Tensor, true: Tensor) -> Tensor:
         """`_terms.texture` of the finest layers; shapes and gradients as in ``distance``."""
+        self._network.to(made.device)
         with torch.no_grad():
             target = self._network(to_channels(true, 3)).layers[:TEXTURE_LAYERS]
         return _terms.texture(self._network(to_channels(made, 3)).layers[:TEXTURE_LAYERS], target)

@@ -17,11 +17,11 @@ from translate.images.codec import encode
 from translate.objectives.contract import build_objective
 from translate.progress import Progress, duration, silent
 from translate.training import schedules
-from translate.training.data import TrainingData
+from translate.training.data import CACHE_BYTES, TrainingData
 from translate.training.events import write_events
 from translate.training.group import Alone, Group, part_of_batch
 from translate.training.memory import check_memory
-from translate.training.networks import build_networks, precision_of
+from translate.training.networks import build_networks, device_of, precision_of
 from translate.training.page import write_page
 from translate.training.pool import HistoryPool
 from translate.training.selection import Selection
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from translate.models.contract import ArchitectureConfig
     from translate.progress import Listener
     from translate.stores.contract import ObjectStore
+    from translate.training.networks import Device
     from translate.training.roles import Beginning
 
 STATUS_SECONDS = 20.0
@@ -81,6 +82,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     begin: Beginning | None = None,
     minutes: float | None = None,
     resume: bool = True,
+    device: Device = "auto",
     on_progress: Listener = silent,
     group: Group = ALONE,
 ) -> Trained:
@@ -89,12 +91,15 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     Without a checkpoint it starts from the weights of ``begin``, else from random ones. Writes to ``output``:
     ``config.json``, ``status.jsonl``, ``evaluations.jsonl``, ``events.jsonl``, ``samples/<images>.png``,
     ``training.html``, ``checkpoints/``. With ``minutes`` the learning rate falls with the larger of both shares, so
-    that it ends low either way. In a ``group`` every worker calls this alike and steps on the mean of all their
-    gradients; the first one speaks and writes. Raises `ConfigError`, `DataError`, `ModelError`, `TrainingError`.
+    that it ends low either way. A ``device`` other than the processor gives the same only about. In a ``group`` every
+    worker calls this alike and steps on the mean of all their gradients; the first one speaks and writes.
+    Raises `ConfigError`, `DataError`, `ModelError`, `TrainingError`, `UsageError`.
     """
     # What is played, by whom, on what.
     part = part_of_batch(training.batch, group)
-    memory = check_memory(training, group.size)
+    place = device_of(device)
+    # A GPU's memory is its own: what does not fit there, CUDA says at the first step.
+    cache_bytes = check_memory(training, group.size).cache if place.type == "cpu" else CACHE_BYTES
     torch.manual_seed(training.seed)  # the same numbers for every worker
     objective = build_objective(training.objective, "training.objective")
     networks, architecture, configs = build_networks(training, objective)
@@ -105,9 +110,11 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     players = {"generator": generators | heads,
                "discriminator": {name: network for name, network in networks.items() if name not in configs}}
     networks |= heads
-    images = TrainingData(data, training.data, seed=training.seed, cache_bytes=memory.cache)
+    for network in networks.values():
+        network.to(place)
+    images = TrainingData(data, training.data, seed=training.seed, cache_bytes=cache_bytes)
     selection = Selection(training, data, objective.directions, architecture, configs)
-    precision = precision_of(training.precision)
+    precision = precision_of(training.precision, place)
     state = State(
         networks=networks,
         averages={name: copy.deepcopy(network) for name, network in generators.items()},
@@ -142,17 +149,17 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
                 settings["lr"] = rate
 
         # One forward pass of the generators, then each player's step in the game's order.
-        batch = {name: tensor.to(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+        batch = {name: tensor.to(place, memory_format=torch.channels_last) if tensor.ndim == 4 else tensor.to(place)
                  for name, tensor in next(batches).items()}
         batch["way"] = torch.tensor(min(1.0, way / training.images))
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        with torch.autocast(place.type, torch.bfloat16, enabled=precision == "bfloat16"):
             made = objective.translate(networks, batch)
         losses: dict[str, float] = {}
         trouble = ""
         for player in objective.order:
             for network in players["discriminator"].values():
                 network.requires_grad_(player == "discriminator")
-            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            with torch.autocast(place.type, torch.bfloat16, enabled=precision == "bfloat16"):
                 if player == "generator":
                     terms = objective.generator_loss(networks, batch, made)
                 else:

@@ -158,7 +158,7 @@ def _step(
 
     Weights and the batch itself are not counted, gradients are.
     """
-    autocast = precision_of(training.precision) == "bfloat16"
+    autocast = precision_of(training.precision, torch.device("cpu")) == "bfloat16"
     judges = {name for name, role in objective.roles(training.data.channels_a, training.data.channels_b).items()
               if role.kind == "discriminator"}
     players = {"discriminator": [networks[name] for name in judges],

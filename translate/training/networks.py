@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 
+from translate.engines.torch import has_bfloat16, pick_device
 from translate.errors import ConfigError
 from translate.models.contract import build, parse_config
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from translate.config import Training
     from translate.models.contract import ArchitectureConfig
     from translate.objectives.contract import Objective, Player
+
+
+Device = Literal["auto", "cpu", "cuda"]
 
 
 class Planned(NamedTuple):
@@ -68,8 +72,18 @@ def build_networks(
     return networks, architecture, {name: plan.config for name, plan in generators.items()}
 
 
-def precision_of(wanted: str) -> str:
-    """``float32`` or ``bfloat16``; ``auto`` is bfloat16 where the processor multiplies it in hardware."""
+def device_of(wanted: Device) -> torch.device:
+    """Where networks learn: ``auto`` is a CUDA GPU if there is one, else the processor.
+
+    Raises `UsageError` for a device that is not there.
+    """
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(pick_device(wanted))
+
+
+def precision_of(wanted: str, device: torch.device) -> str:
+    """``float32`` or ``bfloat16``; ``auto`` is bfloat16 where the device multiplies it in hardware."""
     if wanted != "auto":
         return wanted
-    return "bfloat16" if torch.cpu._is_amx_tile_supported() else "float32"  # noqa: SLF001 - no public question exists
+    return "bfloat16" if has_bfloat16(device.type) else "float32"

@@ -24,7 +24,7 @@ class HistoryPool:
                 shown.append(image)
             elif torch.rand((), generator=generator) < 0.5:
                 place = int(torch.randint(self.size, (), generator=generator))
-                shown.append(self.images[place])
+                shown.append(self.images[place].to(image.device))  # from a checkpoint they come to the CPU
                 self.images[place] = image.clone()
             else:
                 shown.append(image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -58,7 +59,8 @@ class Selection:
         assert self._config is not None
         scores = {}
         for role, evaluator in self._evaluators.items():
-            found = evaluator.evaluate(Translator(state.averages[role], self._facts(role)))
+            network = copy.deepcopy(state.averages[role]).cpu()
+            found = evaluator.evaluate(Translator(network, self._facts(role)))
             scores[role] = {"kid": found.output.distances[f"kid-{found.judge}"].value, **found.output.means}
         figure = fmean(score[self._config.best_by] for score in scores.values())
         best = figure < (math.inf if state.best is None else state.best.figure)

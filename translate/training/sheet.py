@@ -37,13 +37,14 @@ def sample_sheet(
 
 
 def translated(generator: nn.Module, image: Tensor) -> Tensor:
-    """One image through a generator as it is: (C, H, W) float in [-1, 1], any size, to the same layout."""
+    """One image through a generator as it is: (C, H, W) float in [-1, 1] on the CPU, any size, to the same."""
     was_training = generator.training
     generator.eval()
     multiple = cast("ArchitectureConfig", generator.config).multiple
     with torch.inference_mode():
         padded, crop = tensors.pad_to_multiple(image[None], multiple, 2 * multiple)
-        out = tensors.crop_back(generator(padded), crop)[0].clamp(-1, 1)
+        made = generator(padded.to(next(generator.parameters()).device)).cpu()
+        out = tensors.crop_back(made, crop)[0].clamp(-1, 1)
     generator.train(was_training)
     return out
 

@@ -1,11 +1,12 @@
 """The networks that a configuration names."""
 
 import pytest
+import torch
 
 from translate.config import Training, validate
-from translate.errors import ConfigError
+from translate.errors import ConfigError, UsageError
 from translate.objectives.contract import build_objective
-from translate.training.networks import build_networks
+from translate.training.networks import build_networks, device_of, precision_of
 
 TINY = {
     "objective": {"name": "cyclegan"},
@@ -36,3 +37,20 @@ def test_the_way_back_may_differ():
 def test_what_cannot_be_is_refused(changes, words):
     with pytest.raises(ConfigError, match=words):
         networks(**changes)
+
+
+def test_a_device_that_is_not_there_is_refused():
+    assert device_of("cpu").type == "cpu"
+    if torch.cuda.is_available():
+        assert device_of("auto").type == "cuda"
+    else:
+        assert device_of("auto").type == "cpu"
+        with pytest.raises(UsageError, match="'cuda' is not available here"):
+            device_of("cuda")
+
+
+def test_a_precision_that_was_asked_for_is_taken():
+    cpu = torch.device("cpu")
+    assert precision_of("float32", cpu) == "float32"
+    assert precision_of("bfloat16", cpu) == "bfloat16"
+    assert precision_of("auto", cpu) in ("float32", "bfloat16")
