@@ -13,7 +13,7 @@ SOURCES = sorted([*ROOT.glob("translate/**/*.py"), *ROOT.glob("pipelines/**/*.py
 ORDER = [
     "errors", "lookup", "progress", "shipped", "config", "provenance", "images", "stores", "datasets",
     "models", "engines", "objectives", "registry", "metrics", "pages", "training", "batch", "retraining",
-    "cli",
+    "doctor", "cli",
 ]
 """Rooms of ``translate/``: each may import what stands before it, and itself."""
 STRANGERS = [("batch", "training"), ("training", "batch")]
