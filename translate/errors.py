@@ -58,6 +58,9 @@ class NotFoundError(StoreError):
 class PreconditionError(StoreError):
     """A conditional put or get did not apply: the object exists already, or was changed."""
 
+class UnsupportedError(StoreError):
+    """The store does not know such a request."""
+
 class AccessError(StoreError):
     """The store refused the credentials, or the clock is off."""
 

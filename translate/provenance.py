@@ -108,6 +108,9 @@ class PlanRecord(Record):
     overwrite: str
     considered: Considered
     units: int
+    fence: int | None = None
+    """Fencing number of the lease that the run held; None if the store cannot lock (or the run is from before
+    there were leases)."""
     versions: dict[str, str]
 
 
@@ -138,6 +141,8 @@ class RunSummary(Record):
     """How many failed or were skipped, by code."""
     ms: dict[str, float]
     """Milliseconds spent in each stage, summed over all images and threads."""
+    fence: int | None = None
+    """As in the plan."""
     versions: dict[str, str]
 
     @property

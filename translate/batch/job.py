@@ -1,7 +1,7 @@
 """The batch job from plan to commit; read `run` from top to bottom.
 
 Write, then mark: units, plan.json, then per finished unit its ledger segment, then report.html and
-summary.json.
+summary.json. All of it under the lease of the output.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from translate.batch import history, layout, manifest, planning
+from translate.batch import history, layout, lease, manifest, planning
 from translate.batch.executor import open_executor
 from translate.batch.ledger import Totals, write_segment
 from translate.batch.report import Highlights, write_page
 from translate.batch.worker import Task
-from translate.errors import StoreError
+from translate.errors import LockedError, StoreError
 from translate.images.mark import VERSION as MARK_VERSION
 from translate.images.picture import Limits
 from translate.progress import Progress, silent
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from translate.batch.executor import Executor
+    from translate.batch.lease import Held, Seen
     from translate.batch.ledger import Entry
     from translate.batch.planning import Overwrite, Plan, Selection
     from translate.config import Run
@@ -64,6 +65,8 @@ class Prepared:
     task: Task
     engine: Engine
     plan: Plan
+    seen: Seen | None = None
+    """The lease of the output from before the planning; None if the plan is only to be looked at."""
 
 
 @dataclass(frozen=True)
@@ -76,21 +79,23 @@ class Ended:
     planned: int
 
 
-def prepare(job: Job, listener: Listener = silent) -> Prepared:
+def prepare(job: Job, listener: Listener = silent, *, plan_only: bool = False) -> Prepared:
     """Load the model and find out what is to do.
 
-    ``listener`` hears of long listings. Raises `UsageError` and `WorkDigestError` as `translate.batch.planning`
-    does, `ModelError`, `StoreError`.
+    ``listener`` hears of long listings. With ``plan_only`` it does not matter who writes to the output, and the
+    plan cannot be run. Raises `UsageError` and `WorkDigestError` as `translate.batch.planning` does,
+    `LockedError` if another run writes to the output, `ModelError`, `StoreError`.
     """
     if job.same_place:
         planning.refuse_overlap(job.source, job.output)
+    seen = None if plan_only else lease.look(job.output)
     task, engine = _resolve(job)
     outputs = set() if job.overwrite == "always" else _outputs(job.output, listener)
     known = history.read_history(job.output)
     plan = planning.make_plan(job.source, outputs, known, task.work, job.overwrite, job.selection, listener)
     if job.same_place:
         planning.refuse_replacing_sources(job.source, job.output, plan.items)
-    return Prepared(job, task, engine, plan)
+    return Prepared(job, task, engine, plan, seen)
 
 
 def run(
@@ -99,12 +104,34 @@ def run(
     """Do what was planned (there must be something) and record it under a new run at the destination.
 
     ``stopped`` is asked between images; from then on nothing new is begun, and what is finished is recorded.
-    A `StoreError` ends the run the same way and says how far it came.
+    A `StoreError` ends the run the same way and says how far it came. Raises `LockedError` if another run has
+    written to the output since the plan was made, or takes over because this one stalled.
     """
-    job, items = prepared.job, prepared.plan.items
+    items = prepared.plan.items
     assert items, "a run with nothing to do is no run"
+    assert prepared.seen is not None, "prepared with plan_only"
     chosen = open_executor(executor, workers, len(items), prepared.engine)
-    record = _write_plan(prepared)
+    run_id = layout.new_run_id()
+    with lease.hold(prepared.job.output, run_id, prepared.seen) as held:
+        if held is None:
+            return _run(prepared, run_id, None, chosen, listener, stopped)
+        output = lease.FencedStore(prepared.job.output, held)
+        fenced = replace(
+            prepared, job=replace(prepared.job, output=output), task=replace(prepared.task, output=output)
+        )
+        return _run(fenced, run_id, held, chosen, listener, lambda: stopped() or held.lost)
+
+
+def _run(
+    prepared: Prepared,
+    run_id: str,
+    held: Held | None,
+    chosen: Executor,
+    listener: Listener,
+    stopped: Callable[[], bool],
+) -> Ended:
+    job, items = prepared.job, prepared.plan.items
+    record = _write_plan(prepared, run_id, held)
     totals, highlights = Totals(), Highlights()
 
     def say(words: str) -> None:
@@ -125,7 +152,9 @@ def run(
             for unit, entries in finished:
                 write_segment(job.output, record.run, unit, entries)
                 recorded += len(entries)
-    except StoreError as error:
+        if held is not None:
+            held.assure()
+    except (StoreError, LockedError) as error:
         raise type(error)(
             f"{error}\n{recorded} of {len(items)} images are done and recorded; the others will be tried "
             "when the same command runs again"
@@ -184,9 +213,8 @@ def _outputs(store: ObjectStore, listener: Listener) -> set[str]:
     return {info.key for info in listed if not info.key.startswith(layout.RESERVED)}
 
 
-def _write_plan(prepared: Prepared) -> PlanRecord:
+def _write_plan(prepared: Prepared, run_id: str, held: Held | None) -> PlanRecord:
     job, work = prepared.job, prepared.task.work
-    run_id = layout.new_run_id()
     units = manifest.write_units(job.output, run_id, manifest.cut(prepared.plan.items))
     record = PlanRecord(
         run=run_id,
@@ -199,6 +227,7 @@ def _write_plan(prepared: Prepared) -> PlanRecord:
         overwrite=job.overwrite,
         considered=prepared.plan.considered,
         units=units,
+        fence=held.fence if held else None,
         versions=versions(),
     )
     manifest.write_plan(job.output, record)
@@ -226,6 +255,7 @@ def _summary(prepared: Prepared, record: PlanRecord, executor: Executor, totals:
         skipped=totals.skipped,
         codes=dict(sorted(totals.codes.items())),
         ms={stage: round(spent, 1) for stage, spent in totals.ms.items()},
+        fence=record.fence,
         versions=record.versions,
     )
 

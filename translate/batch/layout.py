@@ -1,5 +1,7 @@
 """Where a run's records lie beside the outputs, and what a run is called.
 
+_translate/lease.json                        who writes here, see `translate.batch.lease`
+_translate/probe                             empty: whether the store refuses what it should, and its clock
 _translate/runs/<run>/units/000000.jsonl     the plan's units of work, a line each
 _translate/runs/<run>/plan.json              marker: the plan is complete
 _translate/runs/<run>/ledger/000000.jsonl    marker: this unit is finished; an outcome a line

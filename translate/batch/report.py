@@ -129,6 +129,7 @@ def _render(summary: RunSummary, highlights: Highlights, samples: list[Sample]) 
             failures=highlights.failures,
             codes={code: count for code, count in summary.codes.items() if code != EXISTS},
             samples=samples,
+            locked=summary.fence is not None,
             open=summary.planned - summary.ok - summary.failed - summary.skipped,
         )
     )

@@ -87,6 +87,11 @@ def show_summary(ended: Ended, *, as_json: bool) -> None:
         f"{summary.ok} of {summary.planned} images translated in {_time(summary.seconds)}, "
         f"{rate(summary.images_per_second)} images/s, {_executor(summary)}, {summary.work.engine}"
     )
+    if summary.fence is None:
+        console.result(
+            "not locked: the output's store does not do conditional writes, so another run could have written there "
+            "at the same time; one by the same work writes the same pictures"
+        )
     console.result(f"pictures: {readable(summary.output_url)}")
     console.result(f"report:   {readable(summary.report_url)}")
 

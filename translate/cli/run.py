@@ -125,7 +125,8 @@ def run(
 
     Run it again and it translates what is new or has changed.
 
-    Exit codes: 0 done, 2 usage, 3 too many images failed, 4 storage, 130 and 143 stopped.
+    Exit codes: 0 done, 2 usage, 3 too many images failed, 4 storage, 5 another run writes there, 130 and 143
+    stopped.
     """
     from translate.cli import _run_results as results
     from translate.cli._running import do, show_end
@@ -160,7 +161,7 @@ def run(
     with console.progress(asked["pipeline"] or asked["model"], as_json=as_json) as listener:
         from translate.batch.job import Job, prepare  # loads torch, which takes seconds: mistakes are told before
 
-        prepared = prepare(Job(**asked), listener)
+        prepared = prepare(Job(**asked), listener, plan_only=dry_run)
         ended, stopped_by = None, 0
         if prepared.plan.items and not dry_run:
             ended, stopped_by = do(prepared, executor.value, workers, listener, as_json=as_json)

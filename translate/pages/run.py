@@ -68,6 +68,8 @@ class RunPage:
     codes: Mapping[str, int]
     """Failures by code."""
     samples: Sequence[Sample]
+    locked: bool = True
+    """Whether a lease kept other runs out."""
     open: int = 0
     """Planned, but without an outcome when the page was written: the run is not finished."""
 

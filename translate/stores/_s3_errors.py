@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from translate.errors import AccessError, NotFoundError, PreconditionError, StoreError, UnavailableError
+from translate.errors import (
+    AccessError,
+    NotFoundError,
+    PreconditionError,
+    StoreError,
+    UnavailableError,
+    UnsupportedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +47,8 @@ def refused(response: Mapping[str, Any], *, subject: str, bucket: str, endpoint:
         return NotFoundError(f"there is no {subject} at {endpoint}")
     if status == 412 or code == "ConditionalRequestConflict":
         return PreconditionError(f"{subject} exists already, or was changed or removed meanwhile ({code})")
+    if code == "NotImplemented" or status == 501:
+        return UnsupportedError(f"{subject}: {answer}")
     if code in _BUSY or status == 429 or status >= 500:
         return UnavailableError(f"{subject}: {answer}; it stayed so after several tries. Try again later")
     if status in (301, 307) or code in ("AuthorizationHeaderMalformed", "IllegalLocationConstraintException"):

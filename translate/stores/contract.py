@@ -25,8 +25,8 @@ class ObjectInfo:
     etag: str
     """Opaque version of the content, without quotes; other content, another ETag."""
     modified_s: float | None = field(default=None, compare=False)
-    """When it was written, in seconds since 1970 by the store's clock (which may differ from ours), as listings
-    and heads tell; None if not told."""
+    """When it was written, in seconds since 1970 by the store's clock (which may differ from ours), as listings,
+    heads and gets tell; None if not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,9 @@ class ObjectStore(Protocol):
     ) -> ObjectInfo:
         """Write one object atomically: readers see the old bytes or the new ones, whole.
 
-        Raises `PreconditionError` if ``mode`` did not apply; `ItemError` ``output.key_refused`` if this store
-        cannot hold such a key.
+        Raises `PreconditionError` if ``mode`` did not apply, `UnsupportedError` if the store says that it knows
+        no such ``mode`` (some know none and say nothing: `translate.batch.lease.can_lock`); `ItemError`
+        ``output.key_refused`` if this store cannot hold such a key.
         """
         ...
 

@@ -166,7 +166,8 @@ class S3Store:
                     raise self._ours(error, key) from error
                 _pause(BODY_TRIES - tries_left)
             else:
-                return StoredObject(ObjectInfo(key, len(data), response["ETag"].strip('"')), data)
+                etag, modified_s = response["ETag"].strip('"'), response["LastModified"].timestamp()
+                return StoredObject(ObjectInfo(key, len(data), etag, modified_s), data)
         raise AssertionError("the last try returns or raises")
 
     def head(self, key: str) -> ObjectInfo:
