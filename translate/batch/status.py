@@ -1,7 +1,7 @@
 """How far runs are: read from what they recorded, so also while one runs, and from any machine.
 
-A run that is killed can't say so. One without summary counts as running while it gives signs of life: a record
-(its plan, or a finished unit) that is young for the pace at which this run has recorded so far.
+A run that is killed can't say so. One without summary counts as running while it renews its lease; where the store
+cannot lock, while its last record (its plan, or a finished unit) is young for the pace of its records so far.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from translate.batch import layout
+from translate.batch import layout, lease
 from translate.batch.history import known_plan, read_ledger, read_plan, read_summary, run_names
 from translate.batch.ledger import Totals
 from translate.errors import NotFoundError, UsageError
@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 State = Literal["running", "unfinished", "finished"]
 
+CLOCKS_S = 60.0
+"""A lease may look so much older than it may become: this machine's clock and the store's differ, and nothing is
+written here that would tell the store's."""
 QUIET_S = 300.0
-"""A run may be silent for so long (workers start, images are large) without being given up for dead."""
+"""Without a lease a run may be silent for so long (workers start, images are large) without being given up for dead."""
 QUIET_TIMES = 3
 """Or for so many times the longest silence of late but one (the longest may be a night between two attempts)."""
 RECENT_UNITS = 32
@@ -52,6 +55,9 @@ class Status:
     the store does not tell."""
     images_per_second: float | None = None
     """Pace of late, or of all if it is finished; None if unknown."""
+
+    holder: str = ""
+    """Who runs it: user, machine, process. Empty if it is not running, or the store cannot lock."""
 
     @property
     def open(self) -> int:
@@ -93,7 +99,8 @@ def read_status(store: ObjectStore, run: str, listener: Listener = silent) -> St
         return Status("finished", summary, summary.planned, totals, summary.finished,
                       images_per_second=summary.images_per_second)
     record = known_plan(store, run)
-    totals, paces = Totals(), []
+    totals = Totals()
+    paces: list[tuple[float, int]] = []
     for written_s, entries in read_ledger(store, run):
         for entry in entries:
             totals.add(entry)
@@ -107,7 +114,9 @@ def read_status(store: ObjectStore, run: str, listener: Listener = silent) -> St
     if planned_s is not None:
         paces.append((planned_s, 0))
     paces.sort()
-    return Status("running" if _lives(paces) else "unfinished", record, record.considered.to_do, totals,
+    holder = _holder(store, record)
+    lives = _lives(paces) if holder is None else bool(holder)
+    return Status("running" if lives else "unfinished", record, record.considered.to_do, totals, holder=holder or "",
                   recorded_s=paces[-1][0] if paces else None, images_per_second=_pace(paces))
 
 
@@ -117,6 +126,17 @@ def read_all(store: ObjectStore, listener: Listener = silent) -> Iterator[Status
         if read_plan(store, run) is not None:
             yield read_status(store, run)
         listener(Progress(count, None, "runs"))
+
+
+def _holder(store: ObjectStore, record: PlanRecord) -> str | None:
+    """Who holds the lease for this run; empty if nobody does any more, None if it never had one."""
+    if record.fence is None:
+        return None
+    seen = lease.read(store)
+    if seen.lease is None or seen.lease.released or seen.lease.fence != record.fence or seen.modified_s is None:
+        return ""
+    held = time.time() - seen.modified_s < seen.lease.expires_after_s + CLOCKS_S
+    return seen.lease.holder if held else ""
 
 
 def _lives(paces: list[tuple[float, int]]) -> bool:

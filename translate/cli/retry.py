@@ -45,7 +45,8 @@ def retry(
 
     It becomes a new run. What a later run has translated since is not done again.
 
-    Exit codes: 0 done or nothing to do, 2 usage, 3 too many failed again, 4 storage, 130 and 143 stopped.
+    Exit codes: 0 done or nothing to do, 2 usage, 3 too many failed again, 4 storage, 5 another run writes
+    there, 130 and 143 stopped.
     """
     from translate.batch.status import locate, newest_run
     from translate.cli._running import do, show_end
