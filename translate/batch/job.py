@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from translate.batch import history, layout, lease, manifest, planning
 from translate.batch.executor import open_executor
+from translate.batch.holding import FencedStore, hold
 from translate.batch.ledger import Totals, write_segment
 from translate.batch.report import Highlights, write_page
 from translate.batch.worker import Task
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from translate.batch.executor import Executor
-    from translate.batch.lease import Held, Seen
+    from translate.batch.holding import Held
+    from translate.batch.lease import Seen
     from translate.batch.ledger import Entry
     from translate.batch.planning import Overwrite, Plan, Selection
     from translate.config import Run
@@ -112,10 +114,10 @@ def run(
     assert prepared.seen is not None, "prepared with plan_only"
     chosen = open_executor(executor, workers, len(items), prepared.engine)
     run_id = layout.new_run_id()
-    with lease.hold(prepared.job.output, run_id, prepared.seen) as held:
+    with hold(prepared.job.output, run_id, prepared.seen) as held:
         if held is None:
             return _run(prepared, run_id, None, chosen, listener, stopped)
-        output = lease.FencedStore(prepared.job.output, held)
+        output = FencedStore(prepared.job.output, held)
         fenced = replace(
             prepared, job=replace(prepared.job, output=output), task=replace(prepared.task, output=output)
         )

@@ -1,0 +1,247 @@
+"""Holding an output: taking the lease, keeping it, and a store that asks for it before each put.
+
+A holder that stalled (a laptop that slept, a process that was stopped) may have been replaced: it asks the store
+again before it writes anything more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import secrets
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import translate
+from translate.batch import lease as leases
+from translate.batch.lease import KEY, Lease
+from translate.errors import LockedError, PreconditionError, TranslateError, UnavailableError
+from translate.progress import duration
+from translate.stores.contract import IfUnchanged, PutMode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from translate.batch.lease import Seen
+    from translate.stores.contract import ObjectInfo, ObjectStore, StoredObject
+
+BEATS = 4
+"""Renewals until a lease would expire."""
+_TRIES = 4
+_PAUSE_S = 0.25
+
+
+@contextlib.contextmanager
+def hold(store: ObjectStore, run: str, seen: Seen) -> Iterator[Held | None]:
+    """Take the lease and keep it until the block ends, however it ends; None if the store cannot lock.
+
+    Raises `LockedError` if another run holds it, or has held it since it was ``seen``: plans made before would
+    be out of date.
+    """
+    if not leases.can_lock(store):
+        yield None
+        return
+    lease = Lease(
+        fence=seen.lease.fence + 1 if seen.lease else 1,
+        token=secrets.token_hex(16),
+        run=run,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        user=_user(),
+        version=translate.__version__,
+        expires_after_s=leases.EXPIRES_AFTER_S,
+    )
+    begun = _Stopwatch()
+    held = Held(store, lease, _take(store, lease, seen), begun)
+    try:
+        yield held
+    finally:
+        held.release()
+
+
+class Held:
+    """A lease that is ours. A thread renews it; `assure` is asked before anything is written."""
+
+    def __init__(self, store: ObjectStore, lease: Lease, etag: str, begun: _Stopwatch) -> None:
+        """``begun`` just before the lease was written."""
+        self._store, self._lease, self._etag = store, lease, etag
+        self._since = self._renewed = begun
+        self._lost = ""
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+        self._thread.start()
+
+    @property
+    def fence(self) -> int:
+        """The fencing number."""
+        return self._lease.fence
+
+    @property
+    def lost(self) -> bool:
+        """Whether another run is known to have taken over; asks nobody."""
+        return bool(self._lost)
+
+    def assure(self) -> None:
+        """Return if the lease is ours, after a renewal if the last one is long ago.
+
+        Raises `LockedError` if another run took over; `StoreError` if that could not be found out.
+        """
+        if not self._is_fresh():
+            with self._lock:
+                if not self._is_fresh():
+                    self._renew()
+        if self._lost:
+            raise LockedError(self._lost)
+
+    def release(self) -> None:
+        """Give the lease back; one that cannot be given back expires."""
+        self._ended.set()
+        with self._lock, contextlib.suppress(TranslateError):
+            if not self._lost:
+                self._write(released=True)
+        self._thread.join()
+
+    def _is_fresh(self) -> bool:
+        """Whether no other run can have taken over yet, with time to spare for what is about to be written."""
+        return self._renewed.seconds < self._lease.expires_after_s / 2
+
+    def _beat(self) -> None:
+        while not self._ended.wait(self._lease.expires_after_s / BEATS) and not self._lost:
+            # What fails now is tried at the next beat, and before anything is written that needs it.
+            with self._lock, contextlib.suppress(TranslateError):
+                self._renew()
+
+    def _renew(self) -> None:
+        """Compare and swap; under the lock."""
+        for _ in range(_TRIES):
+            if self._lost or self._ended.is_set():
+                return
+            begun = _Stopwatch()
+            try:
+                self._write(released=False)
+            except PreconditionError:
+                # Also the answer to a put of our own that was acknowledged to nobody: then go on from it.
+                found = leases.read(self._store)
+                if found.lease is None or found.lease.token != self._lease.token:
+                    self._lost = _lost(self._store, self._lease, found.lease)
+                    return
+                assert found.etag is not None
+                self._etag = found.etag
+            else:
+                self._renewed = begun
+                return
+        raise UnavailableError(f"{leases.place(self._store)} could not be renewed in {_TRIES} tries")
+
+    def _write(self, *, released: bool) -> None:
+        lease = self._lease.model_copy(update={"held_s": round(self._since.seconds, 3), "released": released})
+        self._etag = _put(self._store, lease, IfUnchanged(self._etag)).etag
+
+
+class FencedStore:
+    """An `ObjectStore`: the output, as long as the lease is held: a put without it is a `LockedError`.
+
+    Pickled it is the bare store: another process has no part in the lease.
+    """
+
+    def __init__(self, store: ObjectStore, held: Held) -> None:
+        self._store, self._held = store, held
+
+    def __reduce__(self) -> tuple[Callable[[ObjectStore], ObjectStore], tuple[ObjectStore]]:
+        return _bare, (self._store,)
+
+    @property
+    def url(self) -> str:
+        """As the contract says."""
+        return self._store.url
+
+    def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
+        """As the contract says."""
+        return self._store.list(prefix, start_after=start_after)
+
+    def get(self, key: str, *, if_match: str | None = None) -> StoredObject:
+        """As the contract says."""
+        return self._store.get(key, if_match=if_match)
+
+    def put(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        mode: PutMode | IfUnchanged = PutMode.OVERWRITE,
+        content_type: str = "application/octet-stream",
+    ) -> ObjectInfo:
+        """As the contract says, if the lease is held; else `LockedError`."""
+        self._held.assure()
+        return self._store.put(key, data, mode=mode, content_type=content_type)
+
+    def head(self, key: str) -> ObjectInfo:
+        """As the contract says."""
+        return self._store.head(key)
+
+    def delete(self, key: str) -> None:
+        """As the contract says, if the lease is held; else `LockedError`."""
+        self._held.assure()
+        self._store.delete(key)
+
+
+class _Stopwatch:
+    """Seconds since it was made, by whichever clock says more: not all run on while a machine sleeps."""
+
+    def __init__(self) -> None:
+        self._monotonic_s, self._wall_s = time.monotonic(), time.time()
+
+    @property
+    def seconds(self) -> float:
+        """Elapsed; too many if the wall clock was set forward, which costs a renewal."""
+        return max(time.monotonic() - self._monotonic_s, time.time() - self._wall_s)
+
+
+def _bare(store: ObjectStore) -> ObjectStore:
+    return store
+
+
+def _take(store: ObjectStore, lease: Lease, seen: Seen) -> str:
+    """Write the lease where nobody has since it was seen; returns the ETag."""
+    for _ in range(_TRIES):
+        try:
+            return _put(store, lease, PutMode.CREATE if seen.etag is None else IfUnchanged(seen.etag)).etag
+        except PreconditionError:
+            found = leases.read(store)
+        # The put may have been ours after all: done, but acknowledged to nobody, and tried again.
+        if found.lease is not None and found.etag is not None and found.lease.token == lease.token:
+            return found.etag
+        if found.etag != seen.etag:
+            leases.refuse_if_held(store, found)
+            raise LockedError(
+                f"another run wrote to {store.url} while this one was planned"
+                f"{f': {found.lease.holder}' if found.lease else ''}. What is to do may have changed: "
+                "run the same command again"
+            )
+        time.sleep(_PAUSE_S)  # the store was busy with a rival's put and has not shown it yet
+    raise LockedError(f"another run is about to write to {store.url}; run the same command again in a minute")
+
+
+def _put(store: ObjectStore, lease: Lease, mode: PutMode | IfUnchanged) -> ObjectInfo:
+    return store.put(KEY, lease.model_dump_json(indent=1).encode(), mode=mode, content_type="application/json")
+
+
+def _lost(store: ObjectStore, lease: Lease, by: Lease | None) -> str:
+    if by is None:
+        reason = f"{leases.place(store)} was removed"
+    else:
+        reason = (
+            f"it gave no sign of life for {duration(lease.expires_after_s)} or more, and {by.holder} took over "
+            f"(lease {lease.fence} -> {by.fence})"
+        )
+    return f"this run has stopped, because it no longer holds {store.url}: {reason}. It writes nothing more"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return f"user {os.getuid()}"
