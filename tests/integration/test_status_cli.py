@@ -12,11 +12,12 @@ import pytest
 from jobs import contents, fill, make_job, picture, publish_tiny
 from page_reader import Reader
 
-from translate.batch import layout
+from translate.batch import layout, lease
+from translate.batch.holding import hold
 from translate.batch.job import prepare, run
 from translate.batch.manifest import read_units
 from translate.batch.status import read_status
-from translate.errors import EXIT_ITEMS_FAILED, EXIT_OK, EXIT_STORAGE, EXIT_USAGE
+from translate.errors import EXIT_ITEMS_FAILED, EXIT_LOCKED, EXIT_OK, EXIT_STORAGE, EXIT_USAGE
 from translate.progress import silent
 from translate.stores import open_store
 
@@ -125,13 +126,14 @@ def test_a_run_that_was_killed(command, registry, tmp_path):
             assert 0 < found["ok"] < 120
             assert found["ok"] + found["open"] == found["planned"] == 120
             assert found["seconds_left"] > 0
+            assert f"(process {process.pid}, " in found["holder"]
             assert command("status", output.url)[1].splitlines()[-1].endswith(" left")
         finally:
             process.kill()
 
     name = found["run"]
     hour_ago = time.time() - 3600
-    for info in output.list(layout.RUNS):
+    for info in output.list(layout.RESERVED):
         os.utime(tmp_path / "out" / info.key, (hour_ago, hour_ago))
     code, out, err = command("status", output.url)
     assert (code, out.splitlines()[0]) == (EXIT_OK, f"run {name}: unfinished")
@@ -242,6 +244,15 @@ def test_retry_refuses_another_model(command, partly_failed, tmp_path):
     assert (contents(output), runs(output)) == before
 
 
+def test_retry_waits_for_nobody(command, partly_failed, registry):
+    _, output, failed = partly_failed
+    with hold(output, "20261122T000000000Z-0000", lease.look(output)):
+        code, _, err = command("retry", output.url, "--registry", registry)
+        assert code == EXIT_LOCKED
+        assert "another run writes to" in err
+    assert not contents(output).keys() & set(failed)
+
+
 @pytest.mark.parametrize("verb", ["status", "report", "retry"])
 def test_what_is_not_there_exits_2(command, partly_failed, tmp_path, verb):
     output = partly_failed[1]
@@ -269,7 +280,7 @@ def test_bucket(command, s3_server, registry):
     assert json.loads(command("status", target, *endpoint, "--json")[1])["failed"] == 1
     output.delete(layout.summary_key(first))
     found = json.loads(command("status", target, *endpoint, "--json")[1])
-    assert (found["state"], found["ok"], found["failed"], found["open"]) == ("running", 5, 1, 0)
+    assert (found["state"], found["ok"], found["failed"], found["open"]) == ("unfinished", 5, 1, 0)
     assert abs(time.time() - output.head(layout.plan_key(first)).modified_s) < 60
     source.put(keys[3], picture(3))
     assert command("retry", target, "--registry", registry, *endpoint)[0] == EXIT_OK

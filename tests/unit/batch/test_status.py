@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from translate.batch import layout
+from translate.batch import layout, lease
+from translate.batch.holding import hold
 from translate.batch.ledger import Entry, write_segment
 from translate.batch.manifest import Item, Unit, write_plan, write_units
 from translate.batch.status import locate, newest_run, read_all, read_status
@@ -34,12 +35,13 @@ def plan(tmp_path):
     """``plan(units)`` begins a run of four images a unit, in a folder."""
     store = open_store(str(tmp_path / "out"))
 
-    def begin(units, run=RUN):
+    def begin(units, run=RUN, fence=None):
         count = write_units(store, run, units)
         considered = Considered(to_do=sum(len(each.items) for each in units))
         write_plan(store, PlanRecord(
             run=run, started="2026-11-22T06:00:00+00:00", pipeline="", input_url="in", output_url=store.url, work=WORK,
-            work_digest=WORK.digest, overwrite="changed", considered=considered, units=count, versions={}))
+            work_digest=WORK.digest, overwrite="changed", considered=considered, units=count, fence=fence,
+            versions={}))
         return store
 
     return begin
@@ -76,6 +78,28 @@ def test_a_run_that_has_only_begun(plan):
     store = plan([unit(0)])
     status = read_status(store, RUN)
     assert (status.state, status.open, status.images_per_second, status.seconds_left) == ("running", 4, None, None)
+
+
+def test_a_run_lives_as_long_as_it_renews_its_lease(plan):
+    store = plan([unit(0)], fence=1)
+    assert read_status(store, RUN).state == "unfinished", "nobody holds the output"
+    with hold(store, RUN, lease.look(store)) as held:
+        assert held.fence == 1
+        age(store, layout.plan_key(RUN), 90_000)
+        status = read_status(store, RUN)
+        assert (status.state, f"run {RUN}, by " in status.holder) == ("running", True), "however silent it is"
+    assert (read_status(store, RUN).state, read_status(store, RUN).holder) == ("unfinished", ""), "given back"
+    with hold(store, "another", lease.look(store)) as held:
+        assert held.fence == 2
+        assert read_status(store, RUN).state == "unfinished", "taken over"
+
+
+def test_a_lease_that_is_not_renewed_is_death(plan):
+    store = plan([unit(0)], fence=1)
+    with hold(store, RUN, lease.look(store)):
+        for seconds, state in ((lease.EXPIRES_AFTER_S + 30, "running"), (lease.EXPIRES_AFTER_S + 90, "unfinished")):
+            age(store, lease.KEY, seconds)
+            assert read_status(store, RUN).state == state
 
 
 @pytest.mark.parametrize(("gaps", "silence", "state"), [
