@@ -33,7 +33,7 @@ def test_painted(tmp_path):
                                     "--look", "b=1", "--json"])
     assert done.exit_code == 0, done.output
     counts = json.loads(done.stdout)["images"]
-    assert counts["answersA"] == counts["answersB"] == counts["trainB"] == 1
+    assert (counts["answersA"], counts["answersB"], counts["trainB"]) == (3, 1, 1)
     for folder, count in counts.items():
         assert len(list((tmp_path / "out").glob(f"{folder}/*"))) == count
 
