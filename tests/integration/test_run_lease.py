@@ -124,6 +124,25 @@ def test_a_run_that_stalled_and_was_replaced_stops(registry, tmp_path):
     assert len(pictures) == IMAGES
 
 
+@pytest.mark.parametrize("executor", ["local", pytest.param("ray", marks=pytest.mark.ray)])
+def test_a_run_that_hears_of_another_hands_out_nothing_more(registry, tmp_path, monkeypatch, executor):
+    monkeypatch.setattr(lease, "EXPIRES_AFTER_S", 2)  # asks for it every half a second
+    source, output = open_store(str(tmp_path / "in")), open_store(str(tmp_path / "out"))
+    fill(source, 400, height=200, width=300)
+    rivals = []
+
+    def replace_it(progress):
+        if progress.done >= 5 and not rivals:
+            rivals.append(lease.read(output).lease.model_copy(update={"fence": 2, "token": "other", "run": "rival"}))
+            output.put(lease.KEY, rivals[0].model_dump_json().encode())
+
+    words = r"run rival, .* \(lease 1 -> 2\)(.|\n)*\d of 400 images are done and recorded"
+    with pytest.raises(LockedError, match=words):
+        run(prepare(make_job(source, output, registry)), executor, 1, replace_it, lambda: False)
+    assert 5 <= len(contents(output)) < 400
+    assert lease.read(output).lease == rivals[0]
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_run_gives_the_lease_back(registry, tmp_path, number, code):
     fill(open_store(str(tmp_path / "in")), IMAGES, height=200, width=300)
