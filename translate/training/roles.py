@@ -52,7 +52,7 @@ class Beginning:
         if unknown:
             raise ConfigError(f"{self.reference} has weights for {', '.join(unknown)}, this game's roles are "
                               f"{', '.join(sorted(networks))}; begin from a model of the same game")
-        for role, tensors in self.roles.items():
+        for role, tensors in sorted(self.roles.items()):
             own = networks[role].state_dict()
             wrong = sorted(own.keys() ^ tensors.keys())
             wrong += [key for key in own if key in tensors and own[key].shape != tensors[key].shape]

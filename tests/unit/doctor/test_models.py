@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from jobs import publish_tiny
 
@@ -11,7 +13,7 @@ from translate.doctor.models import registry, shipped
 def test_the_shipped_models_are_whole():
     line = shipped()
     assert line.level == "ok"
-    assert line.found.endswith("monet2photo@1, photo2monet@1, sketch2object@1: digests verified")
+    assert re.search(r"monet2photo@\d, photo2monet@\d, sketch2object@\d: digests verified$", line.found)
 
 
 def test_a_damaged_one_is_named(tmp_path):

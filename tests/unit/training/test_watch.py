@@ -20,6 +20,7 @@ class Made(nn.Module):
     def __init__(self, rule):
         super().__init__()
         self.rule = rule
+        self.anywhere = nn.Parameter(torch.zeros(()))  # says on which device it is
 
     def forward(self, x):
         return self.rule(x)
