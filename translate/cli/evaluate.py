@@ -72,12 +72,13 @@ def evaluate(
 
 
 def _show(found: Evaluation) -> None:
-    output, nothing = found.output, found.nothing
-    rows = [[name, _estimate(nothing.distances[name]), _estimate(value), "lower"]
-            for name, value in output.distances.items()]
-    rows += [[name, f"{nothing.means[name]:.4f}", f"{value:.4f}", _BETTER[name]]
-             for name, value in output.means.items()]
-    console.table(["MEASURE", "DOING NOTHING", found.model, "BETTER"], rows)
+    columns = {"DOING NOTHING": found.nothing, "MEAN COLOUR": found.mean_colour, found.model: found.output}
+    shown = {title: figures for title, figures in columns.items() if figures is not None}
+    rows = [[name, *(_estimate(figures.distances[name]) for figures in shown.values()), "lower"]
+            for name in found.output.distances]
+    rows += [[name, *(f"{figures.means[name]:.4f}" if name in figures.means else "" for figures in shown.values()),
+              _BETTER[name]] for name in found.output.means]
+    console.table(["MEASURE", *shown, "BETTER"], rows)
     console.result("")
     for name, floor in found.floor.items():
         told = "; a KID near that can't be told from real" if name.startswith("kid") else ""

@@ -57,6 +57,8 @@ class Evaluation:
     output: Figures
     nothing: Figures
     """The untouched input taken for the output."""
+    mean_colour: Figures | None
+    """The answers' mean colour everywhere, taken for every output; None where answers are not compared with."""
     floor: dict[str, Estimate]
     """By protocol name: random halves of the target images against each other."""
     real: dict[str, float]
@@ -72,6 +74,7 @@ class _Reference:
     wanted: Tensor
     """Pooled features of the target images, (M, D)."""
     nothing: Figures
+    mean_colour: Figures | None
     floor: dict[str, Estimate]
     real: dict[str, float]
     remarks: tuple[str, ...]
@@ -147,8 +150,8 @@ class Evaluator:
         return Evaluation(
             model=translator.facts.reference, judge=self._judge.name, size_px=self._size_px,
             source_images=len(self._sources), target_images=len(self._targets),
-            output=outputs.figures(against.wanted), nothing=against.nothing, floor=against.floor,
-            real=against.real, remarks=against.remarks,
+            output=outputs.figures(against.wanted), nothing=against.nothing, mean_colour=against.mean_colour,
+            floor=against.floor, real=against.real, remarks=against.remarks,
         )
 
     def _images(self, *, first: bool) -> int:
@@ -168,10 +171,24 @@ class Evaluator:
         warning = too_few(len(self._sources), *wanted.shape) if "fid" in self._metrics else None
         real = distances(self._metrics, judge, torch.cat(others), wanted) if others else {}
         return _Reference(
-            wanted=wanted, nothing=nothing.figures(wanted), floor=floors(self._metrics, judge, wanted),
+            wanted=wanted, nothing=nothing.figures(wanted), mean_colour=self._mean_colour(wanted),
+            floor=floors(self._metrics, judge, wanted),
             real={name: estimate.value for name, estimate in real.items()},
             remarks=(warning,) if warning is not None else (),
         )
+
+    def _mean_colour(self, wanted: Tensor) -> Figures | None:
+        """What one picture for all scores, the answers' mean colour everywhere; None where there are no answers."""
+        if "paired" not in self._metrics:
+            return None
+        colours = [self._real(key).image.mean(dim=(2, 3), keepdim=True) for key in self._targets.values()]
+        picture = torch.cat(colours).mean(0, keepdim=True).expand(1, 3, self._size_px, self._size_px).contiguous()
+        seen = Seen(picture, _look(self._judge, picture))
+        tally = Tally(self._metrics - {"content", "artefacts"}, self._judge.name)  # those ask about the input
+        for key in self._targets.values():
+            answer = self._real(key)
+            tally.add(answer, seen, answer)
+        return tally.figures(wanted)
 
     def _real(self, key: str) -> Seen:
         """A real image and what is seen in it; kept for the next evaluation while there is room."""

@@ -80,6 +80,16 @@ def test_a_translator_that_does_nothing_scores_what_doing_nothing_scores(store):
     assert found.nothing.means["psnr_db"] == pytest.approx(psnr.mean(), abs=1e-3)
 
 
+def test_the_mean_colour_of_the_answers_is_a_figure_to_beat(store):
+    found = evaluate(translator(), store, source="flat", target="solid", pairs=True, size_px=64)
+    solid = np.stack([drawing(i, shaded=True) for i in range(COUNT)]) / 255.0
+    assert found.mean_colour.means["l1"] == pytest.approx(abs(solid - solid.mean(axis=(0, 1, 2))).mean(), abs=1e-6)
+    assert found.mean_colour.means.keys() == {"layer_distance", "l1", "psnr_db", "ssim"}
+    assert KID in found.mean_colour.distances
+    unpaired = evaluate(translator(), store, source="flat", target="solid", pairs=False, size_px=64)
+    assert unpaired.mean_colour is None
+
+
 def test_the_answer_itself_is_perfect(store):
     found = evaluate(translator(identity=True), store, source="solid", target="solid", pairs=True, size_px=64)
     means = found.nothing.means
