@@ -103,13 +103,13 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     torch.manual_seed(training.seed)  # the same numbers for every worker
     objective = build_objective(training.objective, "training.objective")
     networks, architecture, configs = build_networks(training, objective)
-    if begin is not None:
-        begin.load_into(networks)
     generators = {name: network for name, network in networks.items() if name in configs}
     heads = objective.heads(networks)
     players = {"generator": generators | heads,
                "discriminator": {name: network for name, network in networks.items() if name not in configs}}
     networks |= heads
+    if begin is not None:
+        begin.load_into(networks)
     for network in networks.values():
         network.to(place)
     images = TrainingData(data, training.data, seed=training.seed, cache_bytes=cache_bytes)
@@ -229,7 +229,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
 
     # The outcome: the best snapshot if one was sought, else the last.
     chosen_by, seen = "the last snapshot", state.seen
-    if state.best is not None:
+    if training.evaluation and state.best is not None:  # a checkpoint may hold one from before it was left out
         chosen_by, seen = selection.words(state), state.best.seen
         for kept, now in ((state.best.networks, state.networks), (state.best.averages, state.averages)):
             for name, network in now.items():
