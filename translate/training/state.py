@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from translate.errors import NotFoundError, TrainingError
+from translate.errors import NotFoundError, TrainingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,27 +107,28 @@ def save_checkpoint(store: ObjectStore, state: State, config_digest: str) -> Non
 def load_checkpoint(store: ObjectStore, state: State, config_digest: str) -> bool:
     """Put the newest committed checkpoint into ``state``; False if there is none.
 
-    Raises `TrainingError` if it is damaged or belongs to another configuration.
+    Raises `TrainingError` if it is damaged, `UsageError` if it belongs to another configuration.
     """
     markers = committed(store)
     if not markers:
         return False
     name = f"checkpoints/{markers[-1]:010d}"
+    place = f"{store.url.rstrip('/')}/{name}.pt"
     marker = json.loads(store.get(f"{name}.json").data)
     if marker["config"] != config_digest:
-        raise TrainingError(f"{store.url} holds a training of another configuration; give another --output, the "
-                            "same configuration, or --resume never")
+        raise UsageError(f"{store.url} holds a training of another configuration; give another --output, the "
+                         "same configuration, or --resume never")
     try:
         data = store.get(f"{name}.pt").data
     except NotFoundError as error:
-        raise TrainingError(f"{store.url}{name}.pt is gone; remove {name}.json to use the one before") from error
+        raise TrainingError(f"{place} is gone; remove {name}.json to use the one before") from error
     if _sha256(data) != marker["digest"]:
-        raise TrainingError(f"{store.url}{name}.pt is damaged (its digest differs); remove {name}.json to use the one "
+        raise TrainingError(f"{place} is damaged (its digest differs); remove {name}.json to use the one "
                             "before")
     try:
         kept: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise TrainingError(f"{store.url}{name}.pt can't be read: {error}") from error
+        raise TrainingError(f"{place} can't be read: {error}") from error
     for part in ("networks", "averages", "optimizers"):
         for key, module in getattr(state, part).items():
             module.load_state_dict(kept[part][key])

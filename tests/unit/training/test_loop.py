@@ -8,7 +8,7 @@ import torch
 from training_set import picture, png
 
 from translate.config import Training, validate
-from translate.errors import ConfigError, TrainingError
+from translate.errors import ConfigError, TrainingError, UsageError
 from translate.images import codec
 from translate.images.tensors import to_tensor
 from translate.stores import open_store
@@ -100,7 +100,7 @@ def test_a_damaged_checkpoint_is_refused(data, tmp_path):
 def test_another_configuration_is_refused(data, tmp_path):
     output = open_store(str(tmp_path / "out"))
     train(training(), data, output)
-    with pytest.raises(TrainingError, match="another configuration"):
+    with pytest.raises(UsageError, match="another configuration"):
         train(training(batch=4), data, output)
 
 
