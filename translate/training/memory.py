@@ -226,8 +226,9 @@ def _planned(training: Training) -> dict[str, Planned]:
 
 
 def _width(training: Training) -> int | None:
-    """Of the generators; None if the architecture has no such option."""
-    (width,) = {getattr(plan.config, "width", None) for plan in _planned(training).values() if plan.kind == "generator"}
+    """Of the generator from a to b (the other one's may differ); None if the architecture has no such option."""
+    forward = next(plan for plan in _planned(training).values() if plan.kind == "generator")
+    width: int | None = getattr(forward.config, "width", None)
     return width
 
 
