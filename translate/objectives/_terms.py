@@ -129,8 +129,12 @@ def texture(made: Sequence[Tensor], true: Sequence[Tensor], windows: int = 4) ->
 
 
 def _gram(x: Tensor, windows: int) -> Tensor:
-    """(N, C, h, w) -> (N, windows^2, C, C); rows and columns that fill no window are left out."""
+    """(N, C, h, w) -> (N, windows^2, C, C); rows and columns that fill no window are left out.
+
+    Fewer windows where a side has not so many pixels.
+    """
     count, channels, height, width = x.shape
+    windows = min(windows, height, width)
     h, w = height // windows, width // windows
     x = x[:, :, : h * windows, : w * windows].reshape(count, channels, windows, h, windows, w)
     x = x.permute(0, 2, 4, 1, 3, 5).reshape(count, windows * windows, channels, h * w)
