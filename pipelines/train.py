@@ -62,11 +62,11 @@ def train(
     """
     check_divides(training.batch, workers)
     refuse_memory((data, output), instead="train without --workers")
-    if not resume:  # by the driver: a worker that comes back has to resume
-        forget(output)
     connect()
     try:
         job = _Job(training, data, output, begin, minutes, workers, _processors(workers), _take_notes())
+        if not resume:  # by the driver: a worker that comes back has to resume; and when there are places for them
+            forget(output)
         _train_through_deaths(job, on_progress)
     finally:
         ray.shutdown()

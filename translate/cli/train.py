@@ -37,6 +37,7 @@ def train(
     from translate.errors import UsageError
     from translate.registry import ModelRegistry
     from translate.stores import open_input, open_store
+    from translate.training.group import check_divides
     from translate.training.loop import train as train_alone
     from translate.training.memory import check_memory
     from translate.training.publish import publish as publish_models
@@ -49,6 +50,7 @@ def train(
     training = resolved.training
     assert training is not None
     if dry_run:
+        check_divides(training.batch, workers or 1)
         memory = check_memory(training, workers or 1)
         values: dict[str, Any] = resolved.model_dump(mode="json")
         if as_json:
