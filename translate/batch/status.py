@@ -95,9 +95,7 @@ def read_status(store: ObjectStore, run: str, listener: Listener = silent) -> St
     """How far a run is. Raises `UsageError` if there is no such run."""
     summary = read_summary(store, run)
     if summary is not None:
-        totals = Totals(summary.ok, summary.failed, summary.skipped, dict(summary.codes), dict(summary.ms))
-        return Status("finished", summary, summary.planned, totals, summary.finished,
-                      images_per_second=summary.images_per_second)
+        return _finished(summary)
     record = known_plan(store, run)
     totals = Totals()
     paces: list[tuple[float, int]] = []
@@ -116,6 +114,8 @@ def read_status(store: ObjectStore, run: str, listener: Listener = silent) -> St
     paces.sort()
     holder = _holder(store, record)
     lives = _lives(paces) if holder is None else bool(holder)
+    if not lives and (summary := read_summary(store, run)) is not None:  # it has ended while this was read
+        return _finished(summary)
     return Status("running" if lives else "unfinished", record, record.considered.to_do, totals, holder=holder or "",
                   recorded_s=paces[-1][0] if paces else None, images_per_second=_pace(paces))
 
@@ -126,6 +126,12 @@ def read_all(store: ObjectStore, listener: Listener = silent) -> Iterator[Status
         if read_plan(store, run) is not None:
             yield read_status(store, run)
         listener(Progress(count, None, "runs"))
+
+
+def _finished(summary: RunSummary) -> Status:
+    totals = Totals(summary.ok, summary.failed, summary.skipped, dict(summary.codes), dict(summary.ms))
+    return Status("finished", summary, summary.planned, totals, summary.finished,
+                  images_per_second=summary.images_per_second)
 
 
 def _holder(store: ObjectStore, record: PlanRecord) -> str | None:
