@@ -57,7 +57,8 @@ def threads(count: int, cores: float, environment: Mapping[str, str]) -> Finding
     if count > max(1.0, cores):
         return Finding("warning", "threads", f"{said}: more threads than cores wait for each other",
                        f"set OMP_NUM_THREADS={max(1, int(cores))}")
-    if count < int(cores):
+    # Left to itself torch takes physical cores, of which the system may count each twice.
+    if count < (int(cores) if settings else int(cores) // 2):
         named = " and ".join(name for name in names if name in environment) or "what limits torch's threads"
         return Finding("warning", "threads", f"{said}: not every core is used", f"unset {named}, unless it is meant so")
     return Finding("ok", "threads", said)

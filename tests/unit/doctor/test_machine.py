@@ -24,6 +24,7 @@ def test_here():
 @pytest.mark.parametrize(("count", "cores", "environment", "level", "words"), [
     (4, 4, {}, "ok", "OMP_NUM_THREADS not set"),
     (4, 4, {"OMP_NUM_THREADS": "4"}, "ok", "OMP_NUM_THREADS=4"),
+    (4, 8, {}, "ok", "8 cores"),
     (64, 4, {}, "warning", "set OMP_NUM_THREADS=4"),
     (2, 0.5, {}, "warning", "set OMP_NUM_THREADS=1"),
     (1, 0.5, {}, "ok", "0.5 cores"),
