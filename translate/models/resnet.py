@@ -63,7 +63,8 @@ class Config(ArchitectureConfig):
         and with antialiased sampling also blurs of 1 + 2 and 4 + 2.
         """
         levels = self.multiple - 1
-        return 2 * self.multiple * self.blocks + 6 + levels * (2 if self.sampling == "plain" else 5)
+        convolutions = 2 * self.multiple * self.blocks + 6 + levels * (2 if self.sampling == "plain" else 5)
+        return max(convolutions, self.residual_blur_px)
 
     @model_validator(mode="after")
     def _residual_needs_equal_channels(self) -> Config:
