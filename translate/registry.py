@@ -70,7 +70,7 @@ class ModelRegistry:
         ``files`` lie beside it, e.g. ``{"card.md": ...}``. Two publishers at once get two versions: each
         place is claimed by a write that only one can make. Raises `UsageError` for a name that cannot be.
         """
-        _check_name(name)
+        check_name(name)
         for _ in range(_ATTEMPTS):
             version = 1 + max((*_numbers(self._own, name), *_numbers(self._shipped, name)), default=0)
             placed = facts.model_copy(update={"name": name, "version": version})
@@ -117,7 +117,7 @@ class ModelRegistry:
     def place(self, reference: str) -> tuple[ObjectStore, str]:
         """The store that holds a model, and its prefix there; raises as `load` does."""
         name, at, number = reference.partition("@")
-        _check_name(name)
+        check_name(name)
         if at and not re.fullmatch(r"[1-9]\d{0,8}", number):
             raise UsageError(f"model {reference!r}: after @ comes a version number such as 1; got {number!r}")
         own, shipped = set(_complete(self._own, name)), set(_complete(self._shipped, name))
@@ -168,7 +168,7 @@ def import_foreign(
 
     ``dropout``: a U-Net was trained with it, see `read_foreign`. Raises `ModelError` and `UsageError`.
     """
-    _check_name(name)
+    check_name(name)
     translator = read_foreign(_read(reference), reference, name=name, dropout=dropout)
     return ModelRegistry(registry_url).publish(name, translator.network, translator.facts, {})
 
@@ -187,7 +187,8 @@ def _read(reference: str) -> bytes:
     return path.read_bytes()
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raise `UsageError` for what cannot name a model."""
     if not re.fullmatch(NAME.strip("^$"), name):
         raise UsageError(f"{name!r} cannot name a model; use lower-case letters, digits, - and _, as in "
                          "'monet2photo'")

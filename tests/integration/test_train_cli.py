@@ -63,6 +63,13 @@ def test_dry_run_prints_what_would_be_trained(place):
     assert not (place / "training").exists()
 
 
+@pytest.mark.parametrize("mistake", [("--publish", "My Model"), ("--publish", ""), ("--output", "")])
+def test_mistakes_are_told_before_the_training(place, mistake):
+    with pytest.raises(UsageError):
+        translate("train", "--pipeline", "waves.yaml", "--data", "data", *mistake)
+    assert not (place / "training").exists()
+
+
 @pytest.mark.usefixtures("place")
 def test_the_other_direction_is_trained_by_its_pipeline():
     resolved = yaml.safe_load(translate("train", "--pipeline", "photo2monet", "--data", "data", "--dry-run"))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from translate.batch import layout
-from translate.batch.history import read_ledger
+from translate.batch.history import read_ledger, read_summary
 from translate.batch.ledger import EXISTS
 from translate.errors import ItemError, StoreError
 from translate.images import codec
@@ -77,6 +77,8 @@ def rewrite_page(status: Status, source: ObjectStore, output: ObjectStore, liste
         listener(Progress(done, status.totals.count, "images"))
     samples = _samples(highlights, source, output)
     page = _render(_summary(status), highlights, samples)
+    if not isinstance(status.record, RunSummary) and read_summary(output, status.record.run) is not None:
+        return len(samples)  # it ended meanwhile, and wrote its own page
     output.put(layout.report_key(status.record.run), page, content_type="text/html; charset=utf-8")
     return len(samples)
 

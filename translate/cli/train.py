@@ -15,7 +15,9 @@ from translate.progress import duration
 def train(
     pipeline: Annotated[str, typer.Option(help="Name of a shipped pipeline, or the path of a YAML.")],
     data: Annotated[str, typer.Option(help="Folder or URL that holds the folders named under training.data.")],
-    output: Annotated[str, typer.Option(help="Where checkpoints and sample sheets go [./training/<pipeline>].")] = "",
+    output: Annotated[
+        str | None, typer.Option(help="Where checkpoints and sample sheets go [./training/<pipeline>].")
+    ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Stop after this many images seen.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop after this much training time in all.")] = None,
     publish: Annotated[str | None, typer.Option(help="Publish the result under this name.")] = None,
@@ -35,7 +37,7 @@ def train(
     import yaml
 
     from translate.errors import UsageError
-    from translate.registry import ModelRegistry
+    from translate.registry import ModelRegistry, check_name
     from translate.stores import open_input, open_store
     from translate.training.group import check_divides
     from translate.training.loop import train as train_alone
@@ -49,6 +51,10 @@ def train(
     resolved = resolve_training(pipeline, [*(set_ or []), *seeded], images)
     training = resolved.training
     assert training is not None
+    if publish is not None:
+        check_name(publish)  # before the night, not after it
+    if output == "":
+        raise UsageError("--output is empty; give a folder or URL, or leave it out")
     if dry_run:
         check_divides(training.batch, workers or 1)
         memory = check_memory(training, workers or 1)
@@ -60,14 +66,14 @@ def train(
             console.result(f"# {memory.words()}")
         return
     begin = read_beginning(from_, registry, "G_ab") if from_ else None
-    place = output or f"./training/{resolved.name}"
+    place = f"./training/{resolved.name}" if output is None else output
     if workers is not None and device == "cuda":
         raise UsageError("--workers trains on processors; leave out --device cuda, or --workers")
     run_training = partial(train_alone, device=device) if workers is None else partial(find_trainer(), workers)
     with console.progress("training", as_json=as_json) as listener:
         trained = run_training(training, open_input(data), open_store(place), begin=begin, minutes=minutes,
                                resume=resume == "auto", on_progress=listener)
-    names = publish_models(trained, resolved, ModelRegistry(registry), publish, data) if publish else []
+    names = publish_models(trained, resolved, ModelRegistry(registry), publish, data) if publish is not None else []
     if as_json:
         console.result_json({"images": trained.seen, "seconds": trained.seconds, "output": place, "published": names})
         return

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from pydantic import Field
 
+from translate.errors import ConfigError
 from translate.objectives import _terms
 from translate.objectives._adversarial import AdversarialConfig, discriminator_terms, fooling_term
 from translate.objectives._diffaugment import diff_augment
@@ -57,7 +58,13 @@ class Objective:
         self._perceptual = Perceptual(config.perceptual_network) if looks else None
 
     def roles(self, channels_a: int, channels_b: int) -> dict[str, Role]:
-        """Two generators and a discriminator for each domain."""
+        """Two generators and a discriminator for each domain.
+
+        Raises `ConfigError` for an identity term where the domains have different channels.
+        """
+        if channels_a != channels_b and self.config.identity_weight > 0:
+            raise ConfigError(f"cyclegan's identity_weight compares both domains, so data.channels_a {channels_a} and "
+                              f"data.channels_b {channels_b} must be equal; or set it to 0")
         return {
             "G_ab": Role("generator", channels_a, channels_b),
             "G_ba": Role("generator", channels_b, channels_a),

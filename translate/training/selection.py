@@ -63,19 +63,19 @@ class Selection:
             found = evaluator.evaluate(Translator(network, self._facts(role)))
             scores[role] = {"kid": found.output.distances[f"kid-{found.judge}"].value, **found.output.means}
         figure = fmean(score[self._config.best_by] for score in scores.values())
-        best = figure < (math.inf if state.best is None else state.best.figure)
+        measure = f"{self._config.best_by} on {self._config.images} held-out images or fewer"
+        to_beat = state.best.figure if state.best is not None and state.best.measure == measure else math.inf
+        best = figure < to_beat
         state.evaluations.append({"images": state.seen, "seconds": round(state.seconds, 1), "best": best,
                                   "scores": {role: {name: round(value, 5) for name, value in score.items()}
                                              for role, score in scores.items()}})
         if best:
-            state.best = state.snapshot(figure)
+            state.best = state.snapshot(figure, measure)
 
     def words(self, state: State) -> str:
         """Why the best snapshot is the best."""
-        assert self._config is not None
         assert state.best is not None
-        return (f"lowest {self._config.best_by} on held-out images, {state.best.figure:.4f}, of "
-                f"{len(state.evaluations)} snapshots")
+        return f"lowest {state.best.measure}, {state.best.figure:.4f}, of {len(state.evaluations)} snapshots"
 
     def _facts(self, role: str) -> ModelFacts:
         source, target = self._directions[role]

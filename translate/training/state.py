@@ -36,6 +36,8 @@ class Snapshot:
     seen: int
     figure: float
     """What it was chosen by, lower is better."""
+    measure: str
+    """Of what, and on how many images: figures of another measure can't be compared with it."""
     networks: dict[str, dict[str, Tensor]]
     averages: dict[str, dict[str, Tensor]]
 
@@ -65,13 +67,13 @@ class State:
     best: Snapshot | None = None
     """The best snapshot by the evaluations, if there were any."""
 
-    def snapshot(self, figure: float) -> Snapshot:
+    def snapshot(self, figure: float, measure: str) -> Snapshot:
         """A copy of the weights as they are now."""
         def copied(networks: Mapping[str, nn.Module]) -> dict[str, dict[str, Tensor]]:
             return {name: {key: tensor.detach().clone() for key, tensor in network.state_dict().items()}
                     for name, network in networks.items()}
 
-        return Snapshot(self.seen, figure, copied(self.networks), copied(self.averages))
+        return Snapshot(self.seen, figure, measure, copied(self.networks), copied(self.averages))
 
 
 def save_checkpoint(store: ObjectStore, state: State, config_digest: str) -> None:
@@ -143,10 +145,12 @@ def load_checkpoint(store: ObjectStore, state: State, config_digest: str) -> boo
 
 
 def forget(store: ObjectStore) -> None:
-    """Remove every checkpoint, so that the next training begins at the beginning; markers go first."""
+    """Remove every checkpoint and sample sheet, so that the next training is alone here; markers go first."""
     for seen in committed(store):
         store.delete(f"checkpoints/{seen:010d}.json")
         store.delete(f"checkpoints/{seen:010d}.pt")
+    for sheet in list(store.list("samples/")):
+        store.delete(sheet.key)
 
 
 def committed(store: ObjectStore) -> list[int]:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from translate.errors import ConfigError
 from translate.objectives.cyclegan import Config, Objective
 
 
@@ -68,6 +69,12 @@ def test_the_identity_fades(way, expected):
     assert ("identity_a" in found) == (expected is not None)
     if expected is not None:
         assert found["identity_a"].tolist() == pytest.approx([expected] * 4)
+
+
+def test_the_identity_needs_equal_channels():
+    with pytest.raises(ConfigError, match="identity_weight compares both domains"):
+        Objective(Config()).roles(1, 3)
+    assert Objective(Config(identity_weight=0.0)).roles(1, 3)["G_ab"].out_channels == 3
 
 
 @pytest.mark.parametrize("weight", ["cycle_weight", "identity_weight"])

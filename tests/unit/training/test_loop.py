@@ -169,6 +169,27 @@ def test_the_best_snapshot_by_its_evaluations_is_the_outcome(data, tmp_path):
     assert all(torch.equal(tensor, weights(again)[key]) for key, tensor in weights(trained).items())
 
 
+def test_what_was_best_by_another_measure_does_not_count(data, tmp_path):
+    for domain in ("testA", "testB"):
+        for i in range(5):
+            data.put(f"{domain}/{i}.png", png(picture(90 + i)))
+    held_out = UNPAIRED["data"] | {"test_a": "testA", "test_b": "testB"}
+    output = open_store(str(tmp_path / "out"))
+    train(training(data=held_out, images=12, evaluation={"every_images": 12}), data, output)
+    again = train(training(data=held_out, evaluation={"every_images": 12, "images": 4}), data, output)
+    lines = [json.loads(line) for line in output.get("evaluations.jsonl").data.splitlines()]
+    assert [line["best"] for line in lines] == [True, True]
+    assert again.seen == 24
+    assert "on 4 held-out images" in again.chosen_by
+
+
+def test_starting_anew_leaves_nothing_of_the_old_training(data, tmp_path):
+    output = open_store(str(tmp_path / "out"))
+    train(training(), data, output)
+    train(training(sample_every_images=24), data, output, resume=False)
+    assert [info.key for info in output.list("samples/")] == ["samples/0000000024.png"]
+
+
 def test_an_evaluation_changes_nothing_of_the_training(data, tmp_path):
     for domain in ("testA", "testB"):
         for i in range(4):
