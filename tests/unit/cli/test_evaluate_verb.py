@@ -50,7 +50,7 @@ def test_table(app, arguments):
     done = CliRunner().invoke(app, [*arguments, "--paired"])
     assert done.exit_code == 0, done.output
     header, first = done.stdout.splitlines()[:2]
-    assert header.split() == ["MEASURE", "DOING", "NOTHING", "small@1", "BETTER"]
+    assert header.split() == ["MEASURE", "DOING", "NOTHING", "MEAN", "COLOUR", "small@1", "BETTER"]
     assert first.startswith("kid-efficientnet-lite0")
     assert "psnr_db" in done.stdout
     assert "Real against real" in done.stdout

@@ -178,9 +178,10 @@ def test_what_finds_no_room_is_read_again(store, monkeypatch):
     counting = Counting(store)
     evaluator = Evaluator(counting, **options)
     assert evaluator.evaluate(translator()) == expected
-    reads = counting.reads
+    first = counting.reads
+    assert 2 * COUNT < first <= 4 * COUNT  # answers without room are read twice more for their mean colour
     assert evaluator.evaluate(translator()) == expected
-    assert reads == 2 * COUNT < counting.reads < 4 * COUNT
+    assert 0 < counting.reads - first < 2 * COUNT
 
 
 @pytest.mark.parametrize("pairs", [True, False])
