@@ -17,19 +17,21 @@ def png(pixels):
     return codec.encode(Picture(pixels, None, "png"), "png", 100)
 
 
+TINY = {
+    "objective": {"name": "cyclegan"},
+    "generator": {"architecture": "resnet", "width": 4, "blocks": 1},
+    "discriminator": {"architecture": "patchgan", "width": 4, "layers": 1},
+    "data": {"kind": "unpaired", "short_side_px": [32, 48], "crop_px": 32},
+    "images": 8,
+    "batch": 2,
+}
+"""A training of seconds, for folders ``trainA`` and ``trainB`` of such pictures."""
+
 WAVES = {
     "name": "waves",
     "summary": "Colours to their inverse.",
     "domains": {"a": "wave", "b": "inverse"},
     "reverse_model": "unwaves",
-    "training": {
-        "objective": {"name": "cyclegan"},
-        "generator": {"architecture": "resnet", "width": 4, "blocks": 1},
-        "discriminator": {"architecture": "patchgan", "width": 4, "layers": 1},
-        "data": {"kind": "unpaired", "short_side_px": [32, 48], "crop_px": 32},
-        "images": 8,
-        "batch": 2,
-        "weights": "float16",
-    },
+    "training": TINY | {"weights": "float16"},
 }
-"""A pipeline that trains in seconds, for folders ``trainA`` and ``trainB`` of such pictures."""
+"""A pipeline that trains so."""

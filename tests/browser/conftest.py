@@ -12,6 +12,25 @@ FLAGS = [
 ]
 
 
+@pytest.fixture
+def show(browser, tmp_path):
+    """Opens a page from a file, at a width in CSS pixels; forgets earlier log entries."""
+
+    def open_page(page, width, scheme="light"):
+        file = tmp_path / "page.html"
+        file.write_bytes(page)
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500})
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
+            "features": [{"name": "prefers-color-scheme", "value": scheme}]})
+        browser.get("about:blank")
+        browser.get_log("performance")
+        browser.get_log("browser")
+        browser.get(file.as_uri())
+
+    return open_page
+
+
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     """A Chromium under WebDriver; its log of network events and console messages is kept."""

@@ -40,20 +40,6 @@ PAGE = RunPage(
 )
 
 
-def show(browser, folder, width, scheme="light"):
-    """Open the page at a width in CSS pixels; forgets earlier log entries."""
-    file = folder / "index.html"
-    file.write_bytes(render_run_page(PAGE))
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-        "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500})
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-        "features": [{"name": "prefers-color-scheme", "value": scheme}]})
-    browser.get("about:blank")
-    browser.get_log("performance")
-    browser.get_log("browser")
-    browser.get(file.as_uri())
-
-
 def shown_share(browser, picture):
     """Percent of the width at which the before image is clipped, as the browser computed it."""
     before = picture.find_element(By.CLASS_NAME, "before")
@@ -63,8 +49,8 @@ def shown_share(browser, picture):
     return float(text.removesuffix("%")) if text != left_out else 100 - float(left_out.removesuffix("%"))
 
 
-def test_opens_from_a_file_without_errors_or_requests(browser, tmp_path):
-    show(browser, tmp_path, 1280)
+def test_opens_from_a_file_without_errors_or_requests(browser, show):
+    show(render_run_page(PAGE), 1280)
     assert browser.title == "monet2photo: 1,482 ok, 2 failed"
     assert browser.find_element(By.TAG_NAME, "h1").text == "monet2photo"
     loaded = browser.execute_script("return [...document.images].map(i => i.complete && i.naturalWidth)")
@@ -76,15 +62,15 @@ def test_opens_from_a_file_without_errors_or_requests(browser, tmp_path):
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
 
 
-def test_policy_stops_a_request(browser, tmp_path):
-    show(browser, tmp_path, 1280)
+def test_policy_stops_a_request(browser, show):
+    show(render_run_page(PAGE), 1280)
     browser.execute_script("new Image().src = 'http://127.0.0.1:9/x.png'")
     assert "Content Security Policy" in " ".join(entry["message"] for entry in browser.get_log("browser"))
 
 
 @pytest.mark.parametrize("width", [360, 390, 768, 1280])
-def test_never_scrolls_sideways(browser, tmp_path, width):
-    show(browser, tmp_path, width)
+def test_never_scrolls_sideways(browser, show, width):
+    show(render_run_page(PAGE), width)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     assert browser.execute_script("return innerWidth") == width
     too_wide = browser.execute_script(
@@ -93,8 +79,8 @@ def test_never_scrolls_sideways(browser, tmp_path, width):
     assert too_wide == []
 
 
-def test_slider_with_the_keyboard(browser, tmp_path):
-    show(browser, tmp_path, 1280)
+def test_slider_with_the_keyboard(browser, show):
+    show(render_run_page(PAGE), 1280)
     picture = browser.find_element(By.CLASS_NAME, "compare")
     slider = picture.find_element(By.TAG_NAME, "input")
     assert slider.accessible_name == "How much of wide.jpg is shown before translation"
@@ -110,8 +96,8 @@ def test_slider_with_the_keyboard(browser, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["mouse", "touch"])
-def test_slider_by_dragging(browser, tmp_path, kind):
-    show(browser, tmp_path, 390)
+def test_slider_by_dragging(browser, show, kind):
+    show(render_run_page(PAGE), 390)
     picture = browser.find_element(By.CLASS_NAME, "compare")
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", picture)
     box = browser.execute_script("return arguments[0].getBoundingClientRect().toJSON()", picture)
@@ -133,15 +119,15 @@ def test_slider_by_dragging(browser, tmp_path, kind):
     assert shown_share(browser, picture) == pytest.approx(80, abs=1)
 
 
-def test_hostile_keys_are_text(browser, tmp_path):
-    show(browser, tmp_path, 1280)
+def test_hostile_keys_are_text(browser, show):
+    show(render_run_page(PAGE), 1280)
     assert len(browser.find_elements(By.CSS_SELECTOR, "td img, td b")) == 0
     assert "onerror=alert(1)>.jpg" in browser.find_element(By.TAG_NAME, "table").text
 
 
-def test_light_and_dark(browser, tmp_path):
+def test_light_and_dark(browser, show):
     script = "const s = getComputedStyle(document.documentElement); return [s.backgroundColor, s.color]"
-    show(browser, tmp_path, 1280, "light")
+    show(render_run_page(PAGE), 1280, "light")
     light = browser.execute_script(script)
-    show(browser, tmp_path, 1280, "dark")
+    show(render_run_page(PAGE), 1280, "dark")
     assert browser.execute_script(script) != light

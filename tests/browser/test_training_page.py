@@ -22,7 +22,7 @@ def sheet(images, height, width):
 
 RANDOM = np.random.default_rng(0)
 PAGE = TrainingPage(
-    pipeline="monet2photo", state="stopped", reason="a gradient is not finite " + "x" * 300,
+    state="stopped", reason="a gradient is not finite " + "x" * 300,
     written="2026-11-22 05:27 UTC", seen=60_000, seconds=20_000.0, minutes=None, images_per_s=3.0,
     config={"images": 100_000, "data": {"a": "trainA" * 40, "crop_px": 160}},
     status=[{"images": 60 * n, "seconds": 20.0 * n, "rate": 2e-4, "images_per_s": 3.0,
@@ -37,23 +37,9 @@ PAGE = TrainingPage(
 )
 
 
-def show(browser, folder, width, scheme="light"):
-    """Open the page at a width in CSS pixels; forgets earlier log entries."""
-    file = folder / "training.html"
-    file.write_bytes(render_training_page(PAGE))
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-        "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500})
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-        "features": [{"name": "prefers-color-scheme", "value": scheme}]})
-    browser.get("about:blank")
-    browser.get_log("performance")
-    browser.get_log("browser")
-    browser.get(file.as_uri())
-
-
-def test_opens_from_a_file_without_errors_or_requests(browser, tmp_path):
-    show(browser, tmp_path, 1280)
-    assert browser.title == "monet2photo: stopped, 60,000 images seen"
+def test_opens_from_a_file_without_errors_or_requests(browser, show):
+    show(render_training_page(PAGE), 1280)
+    assert browser.title == "training: stopped, 60,000 images seen"
     assert browser.execute_script("return [...document.images].map(i => i.naturalWidth)") == [1440] * 3
     assert browser.get_log("browser") == []
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
@@ -63,9 +49,9 @@ def test_opens_from_a_file_without_errors_or_requests(browser, tmp_path):
 
 
 @pytest.mark.parametrize("width", [360, 390, 768, 1280])
-def test_never_scrolls_sideways(browser, tmp_path, width):
+def test_never_scrolls_sideways(browser, show, width):
     """But for the sheets and the tables of scores, which do so in their own frame."""
-    show(browser, tmp_path, width)
+    show(render_training_page(PAGE), width)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     assert browser.execute_script("return innerWidth") == width
     too_wide = browser.execute_script(
@@ -74,8 +60,8 @@ def test_never_scrolls_sideways(browser, tmp_path, width):
     assert too_wide == []
 
 
-def test_back_in_time_with_the_keyboard(browser, tmp_path):
-    show(browser, tmp_path, 1280)
+def test_back_in_time_with_the_keyboard(browser, show):
+    show(render_training_page(PAGE), 1280)
     slider = browser.find_element(By.CSS_SELECTOR, ".sheets input")
     assert slider.accessible_name == "Sample sheet over time"
 
@@ -94,8 +80,8 @@ def test_back_in_time_with_the_keyboard(browser, tmp_path):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_text_of_the_charts_can_be_read(browser, tmp_path, width):
-    show(browser, tmp_path, width)
+def test_text_of_the_charts_can_be_read(browser, show, width):
+    show(render_training_page(PAGE), width)
     sizes = browser.execute_script(
         "return [...document.querySelectorAll('.chart text')].map(t => t.getBoundingClientRect().height)")
     assert len(sizes) > 50
@@ -109,8 +95,8 @@ def test_text_of_the_charts_can_be_read(browser, tmp_path, width):
     assert overlaps == 0
 
 
-def test_curves_are_inside_their_plots(browser, tmp_path):
-    show(browser, tmp_path, 390)
+def test_curves_are_inside_their_plots(browser, show):
+    show(render_training_page(PAGE), 390)
     outside = browser.execute_script("""
         return [...document.querySelectorAll('.chart path:not(.raw)')].filter(path => {
           const curve = path.getBoundingClientRect(), plot = path.ownerSVGElement.getBoundingClientRect();
@@ -120,15 +106,15 @@ def test_curves_are_inside_their_plots(browser, tmp_path):
     assert outside == 0
 
 
-def test_hostile_messages_are_text(browser, tmp_path):
-    show(browser, tmp_path, 1280)
+def test_hostile_messages_are_text(browser, show):
+    show(render_training_page(PAGE), 1280)
     assert browser.find_elements(By.CSS_SELECTOR, "td img") == []
     assert "onerror=alert(1)>" in browser.find_element(By.CSS_SELECTOR, "table.events").text
 
 
-def test_light_and_dark(browser, tmp_path):
+def test_light_and_dark(browser, show):
     script = "return getComputedStyle(document.querySelector('.chart path')).stroke"
-    show(browser, tmp_path, 1280, "light")
+    show(render_training_page(PAGE), 1280, "light")
     light = browser.execute_script(script)
-    show(browser, tmp_path, 1280, "dark")
+    show(render_training_page(PAGE), 1280, "dark")
     assert browser.execute_script(script) != light

@@ -94,7 +94,7 @@ def test_new_changed_and_missing_ones_are_done_again(registry):
 
 
 def test_other_work_is_refused_kept_or_redone(registry, tmp_path):
-    source, output = open_store("memory://work/in/"), open_store("memory://work/out/")
+    source, output = open_store("memory://bytes/in/"), open_store("memory://bytes/out/")
     fill(source, 6)
     go(prepare(make_job(source, output, registry)))
     before = contents(output)

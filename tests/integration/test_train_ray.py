@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from training_set import picture, png
+from training_set import TINY, picture, png
 
 from pipelines.train import train as train_on_ray
 from translate.config import Training, validate
@@ -19,11 +19,7 @@ from translate.errors import DataError
 from translate.stores import open_store
 from translate.training.loop import train as train_alone
 
-TRAINING = {
-    "objective": {"name": "cyclegan"},
-    "generator": {"architecture": "resnet", "width": 4, "blocks": 1},
-    "discriminator": {"architecture": "patchgan", "width": 4, "layers": 1},
-    "data": {"kind": "unpaired", "short_side_px": [32, 48], "crop_px": 32},
+TRAINING = TINY | {
     "images": 80,
     "batch": 4,
     "pool": 4,

@@ -65,8 +65,7 @@ def read_runs(store: ObjectStore) -> Iterator[PastRun]:
         keys = [info.key for info in infos]
         if layout.plan_key(run) in keys:
             record = _read(store, layout.plan_key(run), PlanRecord.model_validate_json)
-            segments = [key for key in keys if key.startswith(layout.run_prefix(run) + "ledger/")]
-            entries = merge(_read(store, key, _entries) for key in segments)
+            entries = merge(unit for _, unit in read_ledger(store, run))
             yield PastRun(record, entries, layout.summary_key(run) in keys)
 
 
@@ -116,7 +115,7 @@ def read_ledger(store: ObjectStore, run: str) -> Iterator[tuple[float | None, li
         return max(times, default=None), list(entries.values())
 
     segments = store.list(layout.run_prefix(run) + "ledger/")
-    # The parts of a unit that was stopped and went on stand beside each other.
+    # The parts of a unit stand beside each other.
     units = (list(infos) for _, infos in groupby(segments, lambda info: info.key.rpartition("/")[2].partition(".")[0]))
     with ThreadPoolExecutor(READS_AT_ONCE, "read") as threads:
         while batch := list(islice(units, 4 * READS_AT_ONCE)):

@@ -7,14 +7,15 @@ from typing import Annotated
 import typer
 
 from translate.cli import console
+from translate.cli._options import EndpointUrl, InputEndpointUrl
 
 
 def report(
     url: Annotated[
         str, typer.Argument(metavar="RUN_URL|OUTPUT", help="A run's folder, or an output: then its newest run.")
     ],
-    endpoint_url: Annotated[str | None, typer.Option(help="S3 endpoint of both sides.")] = None,
-    input_endpoint_url: Annotated[str | None, typer.Option(help="S3 endpoint of the input.")] = None,
+    endpoint_url: EndpointUrl = None,
+    input_endpoint_url: InputEndpointUrl = None,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
     """Write a run's page anew from what it has recorded, also while it runs or if it was stopped.

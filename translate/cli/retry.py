@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translate.cli import console
-from translate.cli.run import Device, ExecutorName, Frames
+from translate.cli._options import (
+    AsJsonLines,
+    Device,
+    DeviceChoice,
+    EndpointUrl,
+    Executor,
+    ExecutorName,
+    FramesChoice,
+    InputEndpointUrl,
+    MaxMegapixels,
+    OutputEndpointUrl,
+    Registry,
+    Workers,
+)
 
 if TYPE_CHECKING:
     from translate.batch.retry import Failed
@@ -17,29 +30,19 @@ def retry(
     url: Annotated[
         str, typer.Argument(metavar="RUN_URL|OUTPUT", help="A run's folder, or an output: then its newest run.")
     ],
-    registry: Annotated[
-        str | None, typer.Option(help="Where models are; default TRANSLATE_REGISTRY, ./models.")
-    ] = None,
-    executor: Annotated[
-        ExecutorName, typer.Option(help="auto: ray for several workers or many images, if installed; else local.")
-    ] = ExecutorName.auto,
-    workers: Annotated[int | None, typer.Option(min=1, help="Models at work at once; more than one needs Ray.")] = None,
-    endpoint_url: Annotated[str | None, typer.Option(help="S3 endpoint of both sides.")] = None,
-    input_endpoint_url: Annotated[str | None, typer.Option(help="S3 endpoint of the input.")] = None,
-    output_endpoint_url: Annotated[str | None, typer.Option(help="S3 endpoint of the output.")] = None,
-    device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
-    max_megapixels: Annotated[
-        float | None, typer.Option(help="Larger images are refused undecoded; default 100.")
-    ] = None,
-    frames: Annotated[
-        Frames | None, typer.Option(help="Of animations and many pages: the first one, or refuse them.")
-    ] = None,
+    registry: Registry = None,
+    executor: Executor = ExecutorName.auto,
+    workers: Workers = None,
+    endpoint_url: EndpointUrl = None,
+    input_endpoint_url: InputEndpointUrl = None,
+    output_endpoint_url: OutputEndpointUrl = None,
+    device: DeviceChoice = Device.auto,
+    max_megapixels: MaxMegapixels = None,
+    frames: FramesChoice = None,
     fail_share: Annotated[
         float | None, typer.Option(min=0, max=1, help="Exit 3 if a larger share of them failed again; default 0.05.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="JSON lines: the result on stdout, progress and errors on stderr.")
-    ] = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Try again what failed in a run, and only that, with the model and settings of that run.
 

@@ -8,6 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from translate.cli import console
+from translate.cli._options import (
+    AsJsonLines,
+    Device,
+    DeviceChoice,
+    EndpointUrl,
+    Executor,
+    ExecutorName,
+    FramesChoice,
+    InputEndpointUrl,
+    MaxMegapixels,
+    OutputEndpointUrl,
+    Registry,
+    Workers,
+)
 
 if TYPE_CHECKING:
     from translate.batch.planning import Overwrite as OverwriteName
@@ -15,14 +29,6 @@ if TYPE_CHECKING:
     from translate.engines.torch import Device as DeviceName
 
 SHIPPED_OUTPUT = "./out"
-
-
-class ExecutorName(StrEnum):
-    """Values of ``--executor``."""
-
-    auto = "auto"
-    local = "local"
-    ray = "ray"
 
 
 class Overwrite(StrEnum):
@@ -34,15 +40,6 @@ class Overwrite(StrEnum):
     always = "always"
 
 
-class Device(StrEnum):
-    """Values of ``--device``."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-    mps = "mps"
-
-
 class Format(StrEnum):
     """Values of ``--format``."""
 
@@ -50,13 +47,6 @@ class Format(StrEnum):
     png = "png"
     jpeg = "jpeg"
     webp = "webp"
-
-
-class Frames(StrEnum):
-    """Values of ``--frames``."""
-
-    first = "first"
-    refuse = "refuse"
 
 
 class Pixels(StrEnum):
@@ -73,25 +63,21 @@ def run(
     model: Annotated[
         str | None, typer.Option(help="NAME@VERSION, a folder, or a .pth file; default: the pipeline's.")
     ] = None,
-    registry: Annotated[
-        str | None, typer.Option(help="Where models are; default TRANSLATE_REGISTRY, ./models.")
-    ] = None,
-    executor: Annotated[
-        ExecutorName, typer.Option(help="auto: ray for several workers or many images, if installed; else local.")
-    ] = ExecutorName.auto,
-    workers: Annotated[int | None, typer.Option(min=1, help="Models at work at once; more than one needs Ray.")] = None,
+    registry: Registry = None,
+    executor: Executor = ExecutorName.auto,
+    workers: Workers = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many images in this run.")] = None,
     overwrite: Annotated[
         Overwrite,
         typer.Option(help="Redo: changed sources; also stale work; never (fill gaps only); always (all)."),
     ] = Overwrite.changed,
-    endpoint_url: Annotated[str | None, typer.Option(help="S3 endpoint of both sides.")] = None,
-    input_endpoint_url: Annotated[str | None, typer.Option(help="S3 endpoint of the input.")] = None,
-    output_endpoint_url: Annotated[str | None, typer.Option(help="S3 endpoint of the output.")] = None,
+    endpoint_url: EndpointUrl = None,
+    input_endpoint_url: InputEndpointUrl = None,
+    output_endpoint_url: OutputEndpointUrl = None,
     include: Annotated[list[str] | None, typer.Option(help="Only keys that match this glob (repeatable).")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="Not the keys that match this glob (repeatable).")] = None,
     keys: Annotated[str | None, typer.Option(metavar="FILE", help="Exactly these keys, one a line.")] = None,
-    device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
+    device: DeviceChoice = Device.auto,
     size: Annotated[
         str | None,
         typer.Option(
@@ -107,19 +93,13 @@ def run(
         Pixels | None,
         typer.Option(help="compat: as the pytorch-CycleGAN-and-pix2pix test script, 256 x 256."),
     ] = None,
-    max_megapixels: Annotated[
-        float | None, typer.Option(help="Larger images are refused undecoded; default 100.")
-    ] = None,
-    frames: Annotated[
-        Frames | None, typer.Option(help="Of animations and many pages: the first one, or refuse them.")
-    ] = None,
+    max_megapixels: MaxMegapixels = None,
+    frames: FramesChoice = None,
     fail_share: Annotated[
         float | None, typer.Option(min=0, max=1, help="Exit 3 if a larger share of the images failed; default 0.05.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="JSON lines: the result on stdout, progress and errors on stderr.")
-    ] = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Translate every image under --input into --output.
 

@@ -102,8 +102,6 @@ class Event:
 class TrainingPage:
     """Everything that the page says."""
 
-    pipeline: str
-    """Name of the pipeline; may be empty."""
     state: TrainingState
     reason: str
     """Why it stopped, in words; empty otherwise."""
@@ -141,7 +139,6 @@ def render_training_page(page: TrainingPage) -> bytes:
         styles=("page.css", "training.css"),
         script="sheets.js",
         page=page,
-        name=page.pipeline or "training",
         share=round(100 * _share(page), 2),
         left_s=_left_s(page),
         speed=rate(page.images_per_s) if page.images_per_s else None,

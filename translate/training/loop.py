@@ -25,7 +25,7 @@ from translate.training.networks import build_networks, device_of, precision_of
 from translate.training.page import write_page
 from translate.training.pool import HistoryPool
 from translate.training.selection import Selection
-from translate.training.sheet import sample_sheet
+from translate.training.sheet import sample_sheet, translate_samples
 from translate.training.state import State, forget, load_checkpoint, save_checkpoint
 from translate.training.watch import warnings_of
 
@@ -211,9 +211,10 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
                                   "images_per_s": round(speed, 2)} | {k: round(v, 4) for k, v in losses.items()})
             _put_lines(output, "status.jsonl", state.history)
         if done or _due(state.seen, training.batch, training.sample_every_images):
-            sheet = encode(sample_sheet(state.averages, objective.directions, shown), "png", 100)
+            translated = translate_samples(state.averages, objective.directions, shown)
+            sheet = encode(sample_sheet(translated), "png", 100)
             output.put(f"samples/{state.seen:010d}.png", sheet, content_type="image/png")
-            for warning in warnings_of(state.averages, objective.directions, shown):
+            for warning in warnings_of(translated):
                 state.events.append({"images": state.seen, "event": "warning", "message": warning})
         if training.evaluation and (done or _due(state.seen, training.batch, training.evaluation.every_images)):
             selection.consider(state)
@@ -234,7 +235,8 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
         for kept, now in ((state.best.networks, state.networks), (state.best.averages, state.averages)):
             for name, network in now.items():
                 network.load_state_dict(kept[name])
-    sheets = {role: sample_sheet(state.averages, {role: way}, shown) for role, way in objective.directions.items()}
+    translated = translate_samples(state.averages, objective.directions, shown)
+    sheets = {role: sample_sheet({role: rows}) for role, rows in translated.items()}
     parent = None if begin is None else begin.reference
     return Trained(state.averages, state.networks, objective.directions, architecture, configs, seen, state.seconds,
                    chosen_by, parent, config_digest, precision, images.describe(), sheets)

@@ -1,4 +1,4 @@
-"""The networks that a game needs, from a training's configuration; and the precision that they compute in."""
+"""The networks that a game needs, from a training's configuration; where and how precisely they compute."""
 
 from __future__ import annotations
 

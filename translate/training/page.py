@@ -40,7 +40,6 @@ def write_page(
     seconds: float,
     reason: str = "",
     minutes: float | None = None,
-    pipeline: str = "",
     data_url: str = "",
     data_summary: str = "",
     precision: str = "",
@@ -63,7 +62,6 @@ def write_page(
     }
     speed = status[-1].get("images_per_s") if status else None
     page = TrainingPage(
-        pipeline=pipeline,
         state=state,
         reason=reason,
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from translate.images import tensors
 from translate.images.picture import Picture
@@ -14,29 +15,38 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import nn
 
     from translate.models.contract import ArchitectureConfig
 
 GAP_PX = 4
 
 
-def sample_sheet(
+Translated = dict[str, tuple[list[Tensor], list[Tensor]]]
+"""By role: sample images and their translations, (C, H, W) float in [-1, 1] on the CPU each."""
+
+
+def translate_samples(
     generators: Mapping[str, nn.Module],
     directions: Mapping[str, tuple[str, str]],
     samples: Mapping[str, list[Tensor]],
-) -> Picture:
-    """For each direction a row of inputs, (C, H, W) float in [-1, 1], above a row of their translations."""
+) -> Translated:
+    """What each direction's generator makes of the samples of its domain, (C, H, W) float in [-1, 1]."""
+    return {role: (samples[source], [_translated(generators[role], image) for image in samples[source]])
+            for role, (source, _) in directions.items()}
+
+
+def sample_sheet(translated: Translated) -> Picture:
+    """For each direction a row of samples above a row of their translations."""
     rows = []
-    for role, (source, _) in directions.items():
-        made = [tensors.to_pixels(translated(generators[role], image)) for image in samples[source]]
-        rows += [_row([tensors.to_pixels(image) for image in samples[source]]), _row(made)]
+    for images, made in translated.values():
+        rows += [_row([tensors.to_pixels(image) for image in images]), _row([tensors.to_pixels(out) for out in made])]
     width = max(row.shape[1] for row in rows)
     rows = [np.pad(row, ((0, GAP_PX), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in rows]
     return Picture(np.ascontiguousarray(np.concatenate(rows)), None, "png")
 
 
-def translated(generator: nn.Module, image: Tensor) -> Tensor:
+def _translated(generator: nn.Module, image: Tensor) -> Tensor:
     """One image through a generator as it is: (C, H, W) float in [-1, 1] on the CPU, any size, to the same."""
     was_training = generator.training
     generator.eval()

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from translate.metrics import artefacts
-from translate.training.sheet import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from torch import Tensor
 
-    from torch import Tensor, nn
+    from translate.training.sheet import Translated
 
 SIDE_PX = 128
 """Samples are looked at in this size."""
@@ -22,19 +21,12 @@ LEAST_VARIETY = 0.1
 """Distance between outputs against the distance between their inputs; below it all outputs are alike."""
 
 
-def warnings_of(
-    generators: Mapping[str, nn.Module],
-    directions: Mapping[str, tuple[str, str]],
-    samples: Mapping[str, list[Tensor]],
-) -> list[str]:
-    """A sentence for each direction whose outputs are negatives of their inputs, or the same whatever the input.
-
-    ``samples``: (C, H, W) float in [-1, 1] by domain.
-    """
+def warnings_of(translated: Translated) -> list[str]:
+    """A sentence for each direction whose outputs are negatives of their inputs, or the same whatever the input."""
     found = []
-    for role, (source, _) in directions.items():
-        inputs = torch.stack([_square(image) for image in samples[source]])
-        outputs = torch.stack([_square(translated(generators[role], image)) for image in samples[source]])
+    for role, (images, made) in translated.items():
+        inputs = torch.stack([_square(image) for image in images])
+        outputs = torch.stack([_square(out) for out in made])
         correlation = float(artefacts.luma_correlation(inputs, outputs).mean())
         if correlation < LEAST_CORRELATION:
             found.append(f"{role} turns light into dark (correlation of luma {correlation:.2f}): train longer, begin "

@@ -29,7 +29,7 @@ def scored(images, kid, *, best):
 
 
 PAGE = TrainingPage(
-    pipeline="monet2photo", state="running", reason="", written="2026-11-22 05:27 UTC", seen=1234, seconds=250.0,
+    state="running", reason="", written="2026-11-22 05:27 UTC", seen=1234, seconds=250.0,
     minutes=None, images_per_s=5.0,
     config={"images": 10_000, "seed": 7, "betas": [0.5, 0.999], "data": {"a": "trainA"}},
     status=status(12), sheets=[Sheet(1000, b"\xff\xd8one", 640, 320), Sheet(1200, b"\xff\xd8two", 640, 320)],
@@ -139,7 +139,7 @@ def test_nothing_outside_is_named_and_the_policy_forbids_it():
 def test_hostile_strings_stay_text():
     evil = "\"><script>alert(1)</script>'\u202egpj.\n\x1b[31m\udc80"
     page = read(
-        pipeline=evil, reason=evil, written=evil, provenance=dict.fromkeys([evil, "b", "c"], evil),
+        reason=evil, written=evil, provenance=dict.fromkeys([evil, "b", "c"], evil),
         events=[Event(700, evil, evil)],
         evaluations=[Scored(700, 1.0, {evil: {evil: 1.0}}, best=True)],
         status=[{**line, evil: 1.0} for line in PAGE.status],

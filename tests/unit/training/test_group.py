@@ -6,6 +6,7 @@ import json
 import pytest
 import torch
 from processes import exchange_numbers, together, train_part
+from training_set import TINY
 
 from translate.config import Training, validate
 from translate.errors import ConfigError
@@ -15,11 +16,7 @@ from translate.training.group import Alone, part_of_batch
 from translate.training.loop import train
 from translate.training.state import committed
 
-OPTIONS = {
-    "objective": {"name": "cyclegan"},
-    "generator": {"architecture": "resnet", "width": 4, "blocks": 1},
-    "discriminator": {"architecture": "patchgan", "width": 4, "layers": 1},
-    "data": {"kind": "unpaired", "short_side_px": [32, 48], "crop_px": 32},
+OPTIONS = TINY | {
     "images": 4,
     "batch": 4,
     "pool": 4,

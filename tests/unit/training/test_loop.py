@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from training_set import picture, png
+from training_set import TINY, picture, png
 
 from translate.config import Training, validate
 from translate.errors import ConfigError, TrainingError, UsageError
@@ -15,11 +15,7 @@ from translate.stores import open_store
 from translate.training import loop
 from translate.training.loop import MOST_RECOVERIES, train
 
-UNPAIRED = {
-    "objective": {"name": "cyclegan"},
-    "generator": {"architecture": "resnet", "width": 4, "blocks": 1},
-    "discriminator": {"architecture": "patchgan", "width": 4, "layers": 1},
-    "data": {"kind": "unpaired", "short_side_px": [32, 48], "crop_px": 32},
+UNPAIRED = TINY | {
     "images": 24,
     "batch": 2,
     "pool": 4,

@@ -2,23 +2,18 @@
 
 import pytest
 import torch
+from training_set import TINY
 
 from translate.config import Training, validate
 from translate.errors import ConfigError, UsageError
 from translate.objectives.contract import build_objective
 from translate.training.networks import build_networks, device_of, precision_of
 
-TINY = {
-    "objective": {"name": "cyclegan"},
-    "generator": {"architecture": "resnet", "width": 4, "blocks": 1, "residual_output": True},
-    "discriminator": {"architecture": "patchgan", "width": 4, "layers": 1},
-    "data": {"kind": "unpaired", "short_side_px": [32, 48], "crop_px": 32},
-    "images": 4, "batch": 2,
-}
+RESIDUAL = TINY | {"generator": TINY["generator"] | {"residual_output": True}}
 
 
 def networks(**changes):
-    training = validate(Training, TINY | changes, "test")
+    training = validate(Training, RESIDUAL | changes, "test")
     return build_networks(training, build_objective(training.objective, "test"))
 
 

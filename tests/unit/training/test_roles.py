@@ -3,6 +3,7 @@
 import pytest
 import torch
 from reference_networks import ResnetReference
+from training_set import TINY, WAVES
 
 from translate.config import Pipeline, validate
 from translate.errors import ConfigError
@@ -12,20 +13,10 @@ from translate.training.loop import train
 from translate.training.publish import publish
 from translate.training.roles import read_beginning
 
-PIPELINE = {
-    "name": "waves", "summary": "Colours to their inverse.", "domains": {"a": "wave", "b": "inverse"},
-    "training": {
-        "objective": {"name": "cyclegan"},
-        "generator": {"architecture": "resnet", "width": 4, "blocks": 1},
-        "discriminator": {"architecture": "patchgan", "width": 4, "layers": 1},
-        "data": {"kind": "unpaired", "short_side_px": [32, 48], "crop_px": 32},
-        "images": 4, "batch": 2, "precision": "float32",
-    },
-}
-
 
 def pipeline(**changes):
-    return validate(Pipeline, PIPELINE | {"training": PIPELINE["training"] | changes}, "test")
+    training = TINY | {"images": 4, "precision": "float32"} | changes
+    return validate(Pipeline, WAVES | {"training": training}, "test")
 
 
 @pytest.fixture
@@ -60,7 +51,7 @@ def test_a_training_begins_from_them_and_says_so(registry, data, tmp_path):
 
 def test_a_training_from_elsewhere_is_another_training(registry, data, tmp_path):
     found, trained = registry
-    begin = read_beginning("waves-reverse@1", found.url, "G_ab")
+    begin = read_beginning("unwaves@1", found.url, "G_ab")
     later = train(pipeline().training, data, open_store(str(tmp_path / "later")), begin=begin)
     assert later.config_digest != trained.config_digest
 

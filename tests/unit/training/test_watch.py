@@ -7,6 +7,7 @@ from training_set import picture
 
 from translate.images.tensors import to_tensor
 from translate.models import resnet
+from translate.training.sheet import translate_samples
 from translate.training.watch import warnings_of
 
 DIRECTIONS = {"G_ab": ("a", "b")}
@@ -32,21 +33,21 @@ def samples():
 
 
 def test_a_translator_that_changes_tones_is_fine(samples):
-    assert warnings_of({"G_ab": Made(lambda x: 0.6 * x + 0.2)}, DIRECTIONS, samples) == []
+    assert warnings_of(translate_samples({"G_ab": Made(lambda x: 0.6 * x + 0.2)}, DIRECTIONS, samples)) == []
 
 
 def test_negatives_are_seen(samples):
-    (warning,) = warnings_of({"G_ab": Made(lambda x: -x)}, DIRECTIONS, samples)
+    (warning,) = warnings_of(translate_samples({"G_ab": Made(lambda x: -x)}, DIRECTIONS, samples))
     assert "G_ab turns light into dark" in warning
 
 
 def test_one_picture_for_all_is_seen(samples):
     one = samples["a"][0][None]
-    (warning,) = warnings_of({"G_ab": Made(lambda x: one + 0.01 * x)}, DIRECTIONS, samples)
+    (warning,) = warnings_of(translate_samples({"G_ab": Made(lambda x: one + 0.01 * x)}, DIRECTIONS, samples))
     assert "much the same of every input" in warning
 
 
 def test_one_channel_and_one_sample_are_enough():
     grey = {"a": [torch.rand(1, 40, 56) * 2 - 1]}
-    (warning,) = warnings_of({"G_ab": Made(lambda x: -x)}, DIRECTIONS, grey)
+    (warning,) = warnings_of(translate_samples({"G_ab": Made(lambda x: -x)}, DIRECTIONS, grey))
     assert "G_ab" in warning

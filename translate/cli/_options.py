@@ -1,0 +1,54 @@
+"""Options that `run`, `retry` and `report` share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class ExecutorName(StrEnum):
+    """Values of ``--executor``."""
+
+    auto = "auto"
+    local = "local"
+    ray = "ray"
+
+
+class Device(StrEnum):
+    """Values of ``--device``."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+class Frames(StrEnum):
+    """Values of ``--frames``."""
+
+    first = "first"
+    refuse = "refuse"
+
+
+Registry = Annotated[
+    str | None, typer.Option(help="Where models are; default TRANSLATE_REGISTRY, ./models.")
+]
+Executor = Annotated[
+    ExecutorName, typer.Option(help="auto: ray for several workers or many images, if installed; else local.")
+]
+Workers = Annotated[int | None, typer.Option(min=1, help="Models at work at once; more than one needs Ray.")]
+EndpointUrl = Annotated[str | None, typer.Option(help="S3 endpoint of both sides.")]
+InputEndpointUrl = Annotated[str | None, typer.Option(help="S3 endpoint of the input.")]
+OutputEndpointUrl = Annotated[str | None, typer.Option(help="S3 endpoint of the output.")]
+DeviceChoice = Annotated[Device, typer.Option(help="Where the network runs.")]
+MaxMegapixels = Annotated[
+    float | None, typer.Option(help="Larger images are refused undecoded; default 100.")
+]
+FramesChoice = Annotated[
+    Frames | None, typer.Option(help="Of animations and many pages: the first one, or refuse them.")
+]
+AsJsonLines = Annotated[
+    bool, typer.Option("--json", help="JSON lines: the result on stdout, progress and errors on stderr.")
+]
