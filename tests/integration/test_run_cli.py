@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import zlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,6 @@ import pytest
 from jobs import contents, fill, picture, publish_tiny
 from PIL import Image
 
-from translate.cli.app import main
 from translate.errors import EXIT_INTERNAL, EXIT_ITEMS_FAILED, EXIT_OK, EXIT_USAGE
 from translate.images.codec import decode
 from translate.stores import open_store
@@ -30,21 +30,9 @@ def registry(tmp_path_factory):
 
 
 @pytest.fixture
-def translate_run(registry, monkeypatch, capsys):
-    """Call the command line in this process; gives (exit code, stdout, stderr)."""
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        argv = ["translate", "run", "--model", "tiny", "--registry", registry, *map(str, arguments)]
-        monkeypatch.setattr(sys, "argv", argv)
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    yield call
-    signal.signal(signal.SIGTERM, handler)
+def translate_run(command, registry):
+    """`translate run` with the tiny model; gives (exit code, stdout, stderr)."""
+    return partial(command, "run", "--model", "tiny", "--registry", registry)
 
 
 def test_second_run_does_nothing(translate_run, tmp_path):

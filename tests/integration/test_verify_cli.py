@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import signal
-import sys
+from functools import partial
 
 import pytest
 from jobs import contents, fill, make_job, picture, publish_tiny
 
 from translate.batch import layout
 from translate.batch.job import prepare, run
-from translate.cli.app import main
 from translate.errors import EXIT_ITEMS_FAILED, EXIT_OK, EXIT_STORAGE, EXIT_USAGE
 from translate.images.codec import decode, encode
 from translate.images.mark import read_mark
@@ -22,20 +20,9 @@ from translate.stores import open_store
 
 
 @pytest.fixture
-def verify(monkeypatch, capsys):
-    """Call `translate verify` in this process; gives (exit code, stdout, stderr)."""
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["translate", "verify", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    yield call
-    signal.signal(signal.SIGTERM, handler)
+def verify(command):
+    """`translate verify`; gives (exit code, stdout, stderr)."""
+    return partial(command, "verify")
 
 
 @pytest.fixture(scope="module")
