@@ -36,6 +36,9 @@ class Config(AdversarialConfig):
     """Of ||G_ab(b) - b||_1 and its mirror, section 5.2."""
     identity_until: float | None = Field(default=None, gt=0, le=1)
     """Share of the training over which the identity's weight falls linearly to zero; None: it stays."""
+    self_weight: float = Field(default=0.0, ge=0)
+    """Of ||G_ab(a) - a||_1 and its mirror, the self-regularisation of Shrivastava et al. 2017 (arXiv:1612.07828, eq. 4):
+    where the domains show the same things in the same place, change no more than the discriminator asks for."""
     answer_weight: float = Field(default=10.0, ge=0)
     """Of the distance between G_ab(a) and its answer, in L1 band by band, where the answer is known."""
     answer_texture_weight: float = Field(default=0.0, ge=0)
@@ -60,11 +63,12 @@ class Objective:
     def roles(self, channels_a: int, channels_b: int) -> dict[str, Role]:
         """Two generators and a discriminator for each domain.
 
-        Raises `ConfigError` for an identity term where the domains have different channels.
+        Raises `ConfigError` for a term that compares both domains where they have different channels.
         """
-        if channels_a != channels_b and self.config.identity_weight > 0:
-            raise ConfigError(f"cyclegan's identity_weight compares both domains, so data.channels_a {channels_a} and "
-                              f"data.channels_b {channels_b} must be equal; or set it to 0")
+        for name in ("identity_weight", "self_weight"):
+            if channels_a != channels_b and getattr(self.config, name) > 0:
+                raise ConfigError(f"cyclegan's {name} compares both domains, so data.channels_a {channels_a} and "
+                                  f"data.channels_b {channels_b} must be equal; or set it to 0")
         return {
             "G_ab": Role("generator", channels_a, channels_b),
             "G_ba": Role("generator", channels_b, channels_a),
@@ -109,6 +113,8 @@ class Objective:
                 if self._perceptual and config.perceptual_weight > 0:
                     seen_apart = self._perceptual.distance(cycled, began)
                     terms[f"perceptual_{here}"] = config.perceptual_weight * seen_apart
+            if config.self_weight > 0:
+                terms[f"self_{here}"] = config.self_weight * _terms.l1(images[f"fake_{there}"], batch[here])
             if f"same_{here}" in images:
                 weight = self._identity_weight(batch)
                 terms[f"identity_{here}"] = weight * _terms.l1(images[f"same_{here}"], batch[here])

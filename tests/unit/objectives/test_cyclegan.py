@@ -71,13 +71,20 @@ def test_the_identity_fades(way, expected):
         assert found["identity_a"].tolist() == pytest.approx([expected] * 4)
 
 
-def test_the_identity_needs_equal_channels():
-    with pytest.raises(ConfigError, match="identity_weight compares both domains"):
-        Objective(Config()).roles(1, 3)
+def test_a_translation_stays_near_its_source():
+    found = terms(self_weight=4.0)
+    assert found["self_a"].tolist() == [1.0] * 4  # G_ab(a) - a = 0.25
+    assert found["self_b"].tolist() == [2.0] * 4
+
+
+@pytest.mark.parametrize("name", ["identity_weight", "self_weight"])
+def test_terms_that_compare_domains_need_equal_channels(name):
+    with pytest.raises(ConfigError, match=f"{name} compares both domains"):
+        Objective(Config(**{"identity_weight": 0.0, name: 1.0})).roles(1, 3)
     assert Objective(Config(identity_weight=0.0)).roles(1, 3)["G_ab"].out_channels == 3
 
 
-@pytest.mark.parametrize("weight", ["cycle_weight", "identity_weight"])
+@pytest.mark.parametrize("weight", ["cycle_weight", "identity_weight", "self_weight"])
 def test_a_term_without_weight_is_not_computed(weight):
     left_out = weight.removesuffix("_weight")
     assert not [name for name in terms(**{weight: 0.0}) if name.startswith(left_out)]
