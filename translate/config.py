@@ -57,7 +57,7 @@ class Run(Frozen):
 
     size: int | Literal["native"] = "native"
     """Working size: the short side in pixels, or the image's own. Results return to the input's size."""
-    format: Literal["keep", "png", "jpeg", "webp"] = "keep"
+    format: Literal["keep", "png", "jpeg", "webp", "tiff"] = "keep"
     quality: int = Field(default=92, ge=1, le=100)
     """Of JPEG and WebP."""
     pixels: Literal["exact", "compat"] = "exact"

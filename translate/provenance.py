@@ -39,7 +39,7 @@ class Work(Record):
     """``sha256:<hex>`` of the file of the weights, see `translate.models.bundle`."""
     size: int | Literal["native"]
     """Working size: short side in pixels, or the image's own."""
-    format: Literal["keep", "png", "jpeg", "webp"]
+    format: Literal["keep", "png", "jpeg", "webp", "tiff"]
     quality: int
     pixels: Literal["exact", "compat"]
     engine: str

@@ -52,11 +52,11 @@ class Unit:
     items: tuple[Item, ...]
 
 
-def target(key: str, format: Literal["keep", "png", "jpeg", "webp"]) -> tuple[str, OutputFormat]:  # noqa: A002
+def target(key: str, format: Literal["keep", "png", "jpeg", "webp", "tiff"]) -> tuple[str, OutputFormat]:  # noqa: A002
     """Output key and format of a source key, which must have an image's extension.
 
     ``keep`` goes by the key's extension, not by the content, so that an output's name never belies it; a
-    format that is not written (GIF, BMP, TIFF) becomes PNG. The key only changes where the format does.
+    format that is not written (GIF, BMP) becomes PNG. The key only changes where the format does.
     """
     named = EXTENSIONS[PurePosixPath(key).suffix.lower()]
     wanted = output_format(named) if format == "keep" else format

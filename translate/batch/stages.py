@@ -37,7 +37,9 @@ COMPAT_SEED = 0
 """Of the dropout in ``--pixels compat``; the same for every image, so that a repeat gives the same bytes."""
 FLAT_LEVELS = 8
 """An input whose levels spread less than this may well have a constant output."""
-CONTENT_TYPES: dict[OutputFormat, str] = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+CONTENT_TYPES: dict[OutputFormat, str] = {
+    "png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "tiff": "image/tiff",
+}
 
 
 def get(store: ObjectStore, item: Item) -> bytes:

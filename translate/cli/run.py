@@ -47,6 +47,7 @@ class Format(StrEnum):
     png = "png"
     jpeg = "jpeg"
     webp = "webp"
+    tiff = "tiff"
 
 
 class Pixels(StrEnum):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 _ORIENTATION, _PHOTOMETRIC, _SUBFILE, _TILE_WIDTH, _TILE_HEIGHT, _DNG = 274, 262, 254, 322, 323, 50706
+_PREDICTOR, _HORIZONTAL, _XMP = 317, 2, 700
 
 EXTENSIONS: dict[str, Format] = {
     ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".jpe": "jpeg", ".jfif": "jpeg", ".webp": "webp",
@@ -154,13 +155,14 @@ def _exif_orientation(image: ImageFile) -> int:
         return 1  # damaged metadata is no reason to lose a whole picture
 
 
-_EXTENSION: dict[OutputFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
+_EXTENSION: dict[OutputFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}
 _SAVE_OPTIONS: dict[OutputFormat, dict[str, Any]] = {
     "png": {"compress_level": 3},  # half the time of Pillow's default level and no bigger
     "jpeg": {"subsampling": 0},  # colour at full resolution: paintings have sharp edges between hues
     "webp": {"method": 2},
+    "tiff": {"compression": "tiff_lzw"},  # four times as fast as deflate, and 7% bigger
 }
-_LONGEST_SIDE_PX: dict[OutputFormat, int] = {"png": 2**31 - 1, "jpeg": 65_500, "webp": 16_383}
+_LONGEST_SIDE_PX: dict[OutputFormat, int] = {"png": 2**31 - 1, "jpeg": 65_500, "webp": 16_383, "tiff": 2**31 - 1}
 
 
 def encode(
@@ -171,8 +173,8 @@ def encode(
 ) -> bytes:
     """Encode a picture; the same pixels, format, quality and XMP give the same bytes (with the same libraries).
 
-    ``quality`` (1 to 100) is that of JPEG and WebP. Alpha is carried in PNG and WebP; JPEG has none, so the
-    picture is laid on white there (`loses_alpha` says when). No metadata is written but the packet ``xmp``
+    ``quality`` (1 to 100) is that of JPEG and WebP. Alpha is carried in PNG, WebP and TIFF; JPEG has none,
+    so the picture is laid on white there (`loses_alpha` says when). No metadata is written but the packet ``xmp``
     (see `translate.images.mark`): the pixels are sRGB and upright, which is what readers assume. Raises
     `ItemError` ``output.invalid`` where a side is longer than the format can hold.
     """
@@ -187,12 +189,15 @@ def encode(
     if loses_alpha(picture, format):
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     out = io.BytesIO()
-    image.save(out, format.upper(), quality=quality, **_SAVE_OPTIONS[format], **_metadata(format, xmp))
+    lossy = {"quality": quality} if format in ("jpeg", "webp") else {}
+    image.save(out, format.upper(), **lossy, **_SAVE_OPTIONS[format], **_metadata(format, xmp))
     return out.getvalue()
 
 
 def _metadata(format: OutputFormat, xmp: bytes) -> dict[str, Any]:  # noqa: A002
-    """Options for saving with an XMP packet, which only PNG has under another name."""
+    """Options for saving with an XMP packet, which each format keeps in a place of its own."""
+    if format == "tiff":
+        return {"tiffinfo": {_PREDICTOR: _HORIZONTAL} | ({_XMP: xmp} if xmp else {})}
     if not xmp:
         return {}
     if format != "png":
@@ -208,8 +213,8 @@ def loses_alpha(picture: Picture, format: OutputFormat) -> bool:  # noqa: A002
 
 
 def output_format(source: Format) -> OutputFormat:
-    """The format that ``keep`` means: the source's own, PNG for those not written (TIFF, GIF, BMP)."""
-    return source if source in ("png", "jpeg", "webp") else "png"
+    """The format that ``keep`` means: the source's own, PNG for those not written (GIF, BMP)."""
+    return source if source in ("png", "jpeg", "webp", "tiff") else "png"
 
 
 def has_image_extension(key: str) -> bool:

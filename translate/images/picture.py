@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Format = Literal["png", "jpeg", "webp", "tiff", "gif", "bmp"]
-OutputFormat = Literal["png", "jpeg", "webp"]
+OutputFormat = Literal["png", "jpeg", "webp", "tiff"]
 Frames = Literal["first", "refuse"]
 """What is made of a file with several frames or pages."""
 

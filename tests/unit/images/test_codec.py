@@ -198,7 +198,7 @@ class TestLimits:
         pixels = RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)
         picture = decode(saved(Image.fromarray(pixels), "PNG"))
         np.testing.assert_array_equal(picture.pixels, pixels)
-        for kind in ("png", "jpeg", "webp"):
+        for kind in ("png", "jpeg", "webp", "tiff"):
             assert decode(encode(picture, kind, 90)).pixels.shape == (height, width, 3)
 
 
@@ -250,9 +250,11 @@ class TestOrientation:
         assert picture.pixels.shape == ((30, 20, 3) if orientation >= 5 else (20, 30, 3))
         assert picture.pixels.flags.c_contiguous
         assert picture.notes == (() if orientation == 1 else ("exif_rotated",))
-        for output in ("png", "jpeg", "webp"):
+        for output in ("png", "jpeg", "webp", "tiff"):
             written = encode(picture, output, 90)
-            assert not Image.open(io.BytesIO(written)).getexif()
+            exif = Image.open(io.BytesIO(written)).getexif()
+            assert 0x8825 not in exif
+            assert exif.get(274, 1) == 1
             assert decode(written).notes == ()
 
     @pytest.mark.parametrize("orientation", range(1, 9))
@@ -283,14 +285,14 @@ class TestEncode:
         np.testing.assert_array_equal(opaque.pixels, picture.pixels)
         assert opaque.alpha is None
 
-    @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
+    @pytest.mark.parametrize("kind", ["png", "jpeg", "webp", "tiff"])
     def test_same_pixels_same_bytes(self, kind):
         picture = decode(KINDS["png"])
         data = encode(picture, kind, 90)
         assert data == encode(Picture(picture.pixels.copy(), None, "jpeg", ("icc_converted",)), kind, 90)
         assert probe(data).format == kind
         error = np.abs(decode(data).pixels.astype(int) - picture.pixels).mean()
-        assert error == 0 if kind == "png" else error < 3
+        assert error == 0 if kind in ("png", "tiff") else error < 3
 
     @pytest.mark.parametrize("kind", ["jpeg", "webp"])
     def test_quality_costs_bytes(self, kind):
@@ -301,7 +303,8 @@ class TestEncode:
         alpha = np.zeros((16, 16), np.uint8)
         alpha[:, 8:] = 255
         picture = Picture(np.full((16, 16, 3), 40, np.uint8), alpha, "png")
-        np.testing.assert_array_equal(decode(encode(picture, "webp", 90)).alpha, alpha)
+        for kind in ("webp", "tiff"):
+            np.testing.assert_array_equal(decode(encode(picture, kind, 90)).alpha, alpha)
         assert loses_alpha(picture, "jpeg")
         assert not loses_alpha(picture, "webp")
         flat = decode(encode(picture, "jpeg", 95))
@@ -374,5 +377,6 @@ class TestKeys:
         assert with_extension(key, kind) == expected
 
     def test_keep_writes_what_can_be_written(self):
-        assert [output_format(kind) for kind in ("png", "jpeg", "webp")] == ["png", "jpeg", "webp"]
-        assert {output_format(kind) for kind in ("tiff", "gif", "bmp")} == {"png"}
+        for kind in ("png", "jpeg", "webp", "tiff"):
+            assert output_format(kind) == kind
+        assert {output_format(kind) for kind in ("gif", "bmp")} == {"png"}
