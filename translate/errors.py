@@ -67,6 +67,9 @@ class AccessError(StoreError):
 class UnavailableError(StoreError):
     """The store was busy, timed out or broke off, also after our own retries."""
 
+class BusyError(UnavailableError):
+    """The store is there, but says that it has too much to do, or failed inside; it asks for patience."""
+
 class LockedError(TranslateError):
     """Another run holds the output."""
 

@@ -80,6 +80,18 @@ class TestOneObject:
         assert store.get("a/b.bin").info == store.head("a/b.bin") == written
         assert list(store.list()) == [written]
 
+    def test_metadata_lies_beside_the_bytes_where_the_store_keeps_such(self, scheme: str, store: ObjectStore) -> None:
+        said = {"translate-source-etag": "0f-a+b/c==", "translate-content-digest": "sha256:00"}
+        store.put("k", b"1", metadata=said)
+        for info in (store.head("k"), store.get("k").info):
+            if scheme == "file":
+                assert info.metadata is None
+            else:
+                assert said.items() <= dict(info.metadata or {}).items()
+        assert [info.metadata for info in store.list()] == [None], "a listing does not tell"
+        store.put("k", b"1")
+        assert "translate-source-etag" not in (store.head("k").metadata or {}), "a put replaces all of it"
+
     def test_an_empty_object_is_an_object(self, store: ObjectStore) -> None:
         store.put("empty.jpg", b"")
         assert store.get("empty.jpg").data == b""

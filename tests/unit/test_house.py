@@ -20,7 +20,8 @@ STRANGERS = [("batch", "training"), ("training", "batch")]
 """Never, in spite of the order."""
 
 BORDERS = {
-    "boto3": ("translate/stores/s3.py",), "botocore": ("translate/stores/s3.py",),
+    "boto3": ("translate/stores/_s3_client.py",),
+    "botocore": ("translate/stores/_s3_client.py", "translate/stores/s3.py"),
     "cv2": ("translate/images/",), "PIL": ("translate/images/",),
     "albumentations": ("translate/images/augment.py",), "pyarrow": ("translate/datasets/_manifest.py",),
     "ray": ("pipelines/",), "pipelines": ("pipelines/",),

@@ -23,7 +23,7 @@ from translate.progress import duration
 from translate.stores.contract import IfUnchanged, PutMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from translate.batch.lease import Seen
     from translate.stores.contract import ObjectInfo, ObjectStore, StoredObject
@@ -173,10 +173,11 @@ class FencedStore:
         *,
         mode: PutMode | IfUnchanged = PutMode.OVERWRITE,
         content_type: str = "application/octet-stream",
+        metadata: Mapping[str, str] | None = None,
     ) -> ObjectInfo:
         """As the contract says, if the lease is held; else `LockedError`."""
         self._held.assure()
-        return self._store.put(key, data, mode=mode, content_type=content_type)
+        return self._store.put(key, data, mode=mode, content_type=content_type, metadata=metadata)
 
     def head(self, key: str) -> ObjectInfo:
         """As the contract says."""

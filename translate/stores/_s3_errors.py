@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from translate.errors import (
     AccessError,
+    BusyError,
     NotFoundError,
     PreconditionError,
     StoreError,
-    UnavailableError,
     UnsupportedError,
 )
 
@@ -28,7 +28,12 @@ _ACCESS = {
     "SignatureDoesNotMatch",
     "TokenRefreshRequired",
 }
+_RENEWABLE = {"ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch", "TokenRefreshRequired"}
+_ANSWERS_TO_HEAD = {"400", "403"}
+"""A refused HEAD has no body that could say why."""
 _BUSY = {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded"}
+_DAMAGED_ON_ITS_WAY = {"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"}
+"""The server got other bytes than we sent."""
 _WORST_SKEW_S = 300
 """Half of what S3 allows: beyond this the clock is worth a word."""
 
@@ -49,11 +54,17 @@ def refused(response: Mapping[str, Any], *, subject: str, bucket: str, endpoint:
         return PreconditionError(f"{subject} exists already, or was changed or removed meanwhile ({code})")
     if code == "NotImplemented" or status == 501:
         return UnsupportedError(f"{subject}: {answer}")
-    if code in _BUSY or status == 429 or status >= 500:
-        return UnavailableError(f"{subject}: {answer}; it stayed so after several tries. Try again later")
+    if code in _BUSY | _DAMAGED_ON_ITS_WAY or status == 429 or status >= 500:
+        return BusyError(f"{subject}: {answer}; it stayed so after several tries. Try again later")
     if status in (301, 307) or code in ("AuthorizationHeaderMalformed", "IllegalLocationConstraintException"):
         return StoreError(f"{subject}: {answer}. Set AWS_DEFAULT_REGION to the region of the bucket")
     return StoreError(f"{subject}: {answer}")
+
+
+def may_be_renewed(response: Mapping[str, Any]) -> bool:
+    """Whether credentials were refused in a way that other credentials, written meanwhile, may put right."""
+    code = str(response["Error"].get("Code", ""))
+    return code in _RENEWABLE or code in _ANSWERS_TO_HEAD
 
 
 def _clock_hint(response: Mapping[str, Any], code: str) -> str:

@@ -13,7 +13,10 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+WRITE_TOKEN = "translate-write-token"
+"""Metadata: a word of one put alone. Whoever finds it at an object knows that this very put took effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class ObjectInfo:
     modified_s: float | None = field(default=None, compare=False)
     """When it was written, in seconds since 1970 by the store's clock (which may differ from ours), as listings,
     heads and gets tell; None if not told."""
+    metadata: Mapping[str, str] | None = field(default=None, compare=False)
+    """What was put with it, as heads and gets tell; None if not told (listings), or not kept (a folder)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,13 @@ class ObjectStore(Protocol):
         *,
         mode: PutMode | IfUnchanged = PutMode.OVERWRITE,
         content_type: str = "application/octet-stream",
+        metadata: Mapping[str, str] | None = None,
     ) -> ObjectInfo:
         """Write one object atomically: readers see the old bytes or the new ones, whole.
+
+        ``metadata`` lies beside the bytes, where the store keeps such: names in lower case, ASCII, 2 KB in all.
+        A put that is tried again after nobody acknowledged it gives the same `WRITE_TOKEN`, so that it is not
+        refused for having taken effect the first time.
 
         Raises `PreconditionError` if ``mode`` did not apply, `UnsupportedError` if the store says that it knows
         no such ``mode`` (some know none and say nothing: `translate.batch.lease.can_lock`); `ItemError`

@@ -35,7 +35,7 @@ from translate.stores._walk import walk
 from translate.stores.contract import IfUnchanged, ObjectInfo, PutMode, StoredObject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _OURS = ".translate-tmp-"
 """Temporary files and locks start with this: never listed, refused as keys."""
@@ -157,6 +157,7 @@ class FileStore:
         *,
         mode: PutMode | IfUnchanged = PutMode.OVERWRITE,
         content_type: str = "application/octet-stream",  # noqa: ARG002 - a file has none
+        metadata: Mapping[str, str] | None = None,  # noqa: ARG002 - a file has none
     ) -> ObjectInfo:
         """As the contract says.
 

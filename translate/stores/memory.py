@@ -9,17 +9,19 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from translate.errors import ItemError, NotFoundError, PreconditionError, UsageError
 from translate.stores.contract import IfUnchanged, ObjectInfo, PutMode, StoredObject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _lock = threading.Lock()
-_spaces: dict[str, dict[str, tuple[str, bytes, float]]] = {}
-"""Name -> full key -> (ETag, bytes, written at); every access is under the lock."""
+_spaces: dict[str, dict[str, StoredObject]] = {}
+"""Name -> full key -> what is there (the key in it is that of whoever put it); every access is under the lock."""
 _versions = itertools.count(1)
 
 
@@ -52,20 +54,22 @@ class MemoryStore:
         with _lock:
             # Python orders strings by code point, which is the order of their UTF-8 bytes.
             found = sorted(
-                (full[cut:], len(data), etag, modified_s)
-                for full, (etag, data, modified_s) in self._objects().items()
-                if full.startswith(self._prefix + prefix) and full[cut:] > start_after
+                (
+                    replace(stored.info, key=full[cut:], metadata=None)
+                    for full, stored in self._objects().items()
+                    if full.startswith(self._prefix + prefix) and full[cut:] > start_after
+                ),
+                key=attrgetter("key"),
             )
-        for info in found:
-            yield ObjectInfo(*info)
+        yield from found
 
     def get(self, key: str, *, if_match: str | None = None) -> StoredObject:
         """As the contract says."""
         with _lock:
-            etag, data, modified_s = self._find(key)
-        if if_match is not None and if_match != etag:
-            raise PreconditionError(f"{key!r} in {self.url} was changed: its ETag is {etag}, not {if_match}")
-        return StoredObject(ObjectInfo(key, len(data), etag, modified_s), data)
+            found = self._find(key)
+        if if_match is not None and if_match != found.info.etag:
+            raise PreconditionError(f"{key!r} in {self.url} was changed: its ETag is {found.info.etag}, not {if_match}")
+        return found
 
     def put(
         self,
@@ -74,6 +78,7 @@ class MemoryStore:
         *,
         mode: PutMode | IfUnchanged = PutMode.OVERWRITE,
         content_type: str = "application/octet-stream",  # noqa: ARG002 - memory has no use for it
+        metadata: Mapping[str, str] | None = None,
     ) -> ObjectInfo:
         """As the contract says; only the empty key is refused."""
         if not key:
@@ -82,29 +87,27 @@ class MemoryStore:
             present = self._objects().get(self._prefix + key)
             if mode is PutMode.CREATE and present is not None:
                 raise PreconditionError(f"{key!r} exists already in {self.url}")
-            if isinstance(mode, IfUnchanged) and (present is None or present[0] != mode.etag):
+            if isinstance(mode, IfUnchanged) and (present is None or present.info.etag != mode.etag):
                 raise PreconditionError(f"{key!r} in {self.url} was changed or removed since {mode.etag}")
-            etag = f"{next(_versions):x}"
-            modified_s = time.time()
-            self._objects()[self._prefix + key] = (etag, bytes(data), modified_s)
-        return ObjectInfo(key, len(data), etag, modified_s)
+            info = ObjectInfo(key, len(data), f"{next(_versions):x}", time.time(), dict(metadata or {}))
+            self._objects()[self._prefix + key] = StoredObject(info, bytes(data))
+        return info
 
     def head(self, key: str) -> ObjectInfo:
         """As the contract says."""
         with _lock:
-            etag, data, modified_s = self._find(key)
-        return ObjectInfo(key, len(data), etag, modified_s)
+            return self._find(key).info
 
     def delete(self, key: str) -> None:
         """As the contract says."""
         with _lock:
             self._objects().pop(self._prefix + key, None)
 
-    def _objects(self) -> dict[str, tuple[str, bytes, float]]:
+    def _objects(self) -> dict[str, StoredObject]:
         return _spaces.setdefault(self._name, {})
 
-    def _find(self, key: str) -> tuple[str, bytes, float]:
+    def _find(self, key: str) -> StoredObject:
         found = self._objects().get(self._prefix + key)
         if found is None:
             raise NotFoundError(f"no object {key!r} in {self.url}")
-        return found
+        return StoredObject(replace(found.info, key=key), found.data)

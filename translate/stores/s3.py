@@ -5,23 +5,23 @@ role, ``AWS_ENDPOINT_URL_S3``); ``endpoint_url`` overrides the last. Older store
 checksums which boto3 adds want ``AWS_REQUEST_CHECKSUM_CALCULATION=when_required`` in the environment.
 
 boto3 tries a request again when the store is busy or silent, but never a body that broke off on its way: that
-loop is ours. Every error leaves as one of `translate.errors`, with the endpoint and without secrets.
+loop is ours. Nor does it know that the refusal of a conditional put may be the answer to the same put, whose
+acknowledgement was lost: every put has a token of its own, and a refused one looks whose is there. Every error
+leaves as one of `translate.errors`, with the endpoint and without secrets.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import re
-import threading
+import secrets
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from boto3.session import Session
 from botocore import exceptions as boto
-from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from translate.errors import (
     AccessError,
@@ -33,21 +33,17 @@ from translate.errors import (
     UsageError,
 )
 from translate.stores import _s3_errors
+from translate.stores._s3_client import Client
 from translate.stores._walk import walk
-from translate.stores.contract import IfUnchanged, ObjectInfo, PutMode, StoredObject
+from translate.stores.contract import WRITE_TOKEN, IfUnchanged, ObjectInfo, PutMode, StoredObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from mypy_boto3_s3 import S3Client
-
     from translate.errors import TranslateError
 
-CONNECT_TIMEOUT_S = 5
-READ_TIMEOUT_S = 20
-REQUEST_TRIES = 5
 BODY_TRIES = 4
-CONNECTIONS = 32
+CORRUPTED_TRIES = 2
 LONGEST_KEY_BYTES = 1024
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
 """What boto3 sends at all; which names there are is for the server to say."""
@@ -55,9 +51,10 @@ _BROKEN_BODY = (
     boto.IncompleteReadError,
     boto.ResponseStreamingError,
     boto.ReadTimeoutError,
-    boto.FlexibleChecksumError,
 )
-_UNREACHABLE = (boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError)
+_UNREACHABLE = (boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError, ResponseParserError)
+_FAILURES = (boto.BotoCoreError, boto.ClientError, ResponseParserError)
+_Failure = boto.BotoCoreError | boto.ClientError | ResponseParserError
 _NO_CREDENTIALS = (
     boto.NoCredentialsError,
     boto.PartialCredentialsError,
@@ -94,9 +91,7 @@ class S3Store:
         self._bucket = bucket
         self._prefix = prefix if not prefix or prefix.endswith("/") else prefix + "/"
         self._endpoint_url = endpoint_url
-        self._lock = threading.Lock()
-        self._client: S3Client | None = None
-        self._client_pid = 0
+        self._client = Client(endpoint_url)
 
     def __reduce__(self) -> tuple[type[S3Store], tuple[str, str, str | None]]:
         return S3Store, (self._bucket, self._prefix, self._endpoint_url)
@@ -120,7 +115,7 @@ class S3Store:
                 return
             for info in self._infos(objects):
                 if info.key <= last:
-                    raise StoreError(f"{self._endpoint()} lists out of order: {info.key!r} after {last!r}")
+                    raise StoreError(f"{self._client.endpoint} lists out of order: {info.key!r} after {last!r}")
                 last = info.key
                 yield info
 
@@ -133,11 +128,16 @@ class S3Store:
                 yield below["Prefix"][len(self._prefix) :], None
 
     def _pages(self, **request: Any) -> Iterator[Any]:  # noqa: ANN401 - as boto3 has them
-        try:
-            # boto3 asks for percent-encoded keys and decodes them, so that odd characters survive the XML.
-            yield from self._s3().get_paginator("list_objects_v2").paginate(Bucket=self._bucket, **request)
-        except (boto.BotoCoreError, boto.ClientError) as error:
-            raise self._ours(error, "") from error
+        more = True
+        while more:
+            try:
+                # boto3 asks for percent-encoded keys and decodes them, so that odd characters survive the XML.
+                page = self._client.ask("list_objects_v2", Bucket=self._bucket, **request)
+            except _FAILURES as error:
+                raise self._ours(error, "") from error
+            yield page
+            more = page["IsTruncated"]
+            request["ContinuationToken"] = page.get("NextContinuationToken")
 
     def _infos(self, objects: Iterable[Any]) -> Iterator[ObjectInfo]:
         for found in objects:
@@ -153,39 +153,41 @@ class S3Store:
         request = self._request(key)
         if if_match is not None:
             request["IfMatch"] = f'"{if_match}"'
-        for tries_left in reversed(range(BODY_TRIES)):
+        broken = corrupted = 0
+        while True:
             try:
-                response = self._s3().get_object(**request)
-            except (boto.BotoCoreError, boto.ClientError) as error:
+                response = self._client.ask("get_object", **request)
+            except _FAILURES as error:
                 raise self._ours(error, key) from error
             try:
                 with closing(response["Body"]) as body:  # its own `with` would hand out the raw stream
                     data = body.read()
-            except _BROKEN_BODY as error:
-                if not tries_left:
+            except boto.FlexibleChecksumError as error:
+                corrupted += 1
+                if corrupted == CORRUPTED_TRIES:
                     raise self._ours(error, key) from error
-                _pause(BODY_TRIES - tries_left)
+            except _BROKEN_BODY as error:
+                broken += 1
+                if broken == BODY_TRIES:
+                    raise self._ours(error, key) from error
             else:
-                etag, modified_s = response["ETag"].strip('"'), response["LastModified"].timestamp()
-                return StoredObject(ObjectInfo(key, len(data), etag, modified_s), data)
-        raise AssertionError("the last try returns or raises")
+                return StoredObject(_info(key, response), data)
+            _pause(broken + corrupted)
 
     def head(self, key: str) -> ObjectInfo:
         """As the contract says."""
         try:
-            response = self._s3().head_object(**self._request(key))
-        except (boto.BotoCoreError, boto.ClientError) as error:
+            return _info(key, self._client.ask("head_object", **self._request(key)))
+        except _FAILURES as error:
             raise self._ours(error, key) from error
-        etag, modified_s = response["ETag"].strip('"'), response["LastModified"].timestamp()
-        return ObjectInfo(key, response["ContentLength"], etag, modified_s)
 
     def delete(self, key: str) -> None:
         """As the contract says."""
         try:
-            self._s3().delete_object(**self._request(key))
+            self._client.ask("delete_object", **self._request(key))
         except NotFoundError:  # a key that cannot be: nothing to remove
             return
-        except (boto.BotoCoreError, boto.ClientError) as error:
+        except _FAILURES as error:
             if self._cannot_be(error, key):
                 return
             raise self._ours(error, key) from error
@@ -197,8 +199,10 @@ class S3Store:
         *,
         mode: PutMode | IfUnchanged = PutMode.OVERWRITE,
         content_type: str = "application/octet-stream",
+        metadata: Mapping[str, str] | None = None,
     ) -> ObjectInfo:
-        """As the contract says, in one request (up to 5 GB).
+        """As the contract says, in one request (up to 5 GB). A put that is refused because it took effect before,
+        though nobody acknowledged it, is none.
 
         Refuses the empty key, one that ends in ``/``, NUL, more than 1024 bytes (with the prefix), ``.`` and
         ``..`` segments (servers and proxies may resolve them, and then it is another object), and what this
@@ -206,21 +210,36 @@ class S3Store:
         """
         if reason := _refusal(self._prefix, key):
             raise ItemError("output.key_refused", f"{self.url} cannot hold {key!r}: {reason}")
-        request = {**self._request(key), "Body": data, "ContentType": content_type}
+        metadata = {WRITE_TOKEN: secrets.token_hex(16), **(metadata or {})}
+        request = {**self._request(key), "Body": data, "ContentType": content_type, "Metadata": metadata}
         if mode is PutMode.CREATE:
             request["IfNoneMatch"] = "*"
         elif isinstance(mode, IfUnchanged):
             request["IfMatch"] = f'"{mode.etag}"'
         try:
-            response = self._s3().put_object(**request)
-        except (boto.BotoCoreError, boto.ClientError) as error:
-            code = error.response["Error"].get("Code") if isinstance(error, boto.ClientError) else ""
-            if code == "KeyTooLongError":
-                raise ItemError("output.key_refused", f"{self.url} cannot hold {key!r}: too long") from error
-            if code == "NoSuchKey":
-                raise PreconditionError(f"{key!r} in {self.url} was changed or removed") from error
-            raise self._ours(error, key) from error
-        return ObjectInfo(key, len(data), response["ETag"].strip('"'))
+            response = self._client.ask("put_object", **request)
+        except _FAILURES as error:
+            refusal = self._why_not_put(error, key)
+            if isinstance(refusal, PreconditionError) and (there := self._written_by(metadata[WRITE_TOKEN], key)):
+                return there
+            raise refusal from error
+        return ObjectInfo(key, len(data), response["ETag"].strip('"'), metadata=metadata)
+
+    def _why_not_put(self, error: _Failure, key: str) -> TranslateError:
+        code = error.response["Error"].get("Code") if isinstance(error, boto.ClientError) else ""
+        if code == "KeyTooLongError":
+            return ItemError("output.key_refused", f"{self.url} cannot hold {key!r}: too long")
+        if code == "NoSuchKey":
+            return PreconditionError(f"{key!r} in {self.url} was changed or removed")
+        return self._ours(error, key)
+
+    def _written_by(self, token: str, key: str) -> ObjectInfo | None:
+        """What is there, if the put with this token wrote it."""
+        try:
+            there = self.head(key)
+        except NotFoundError:
+            return None
+        return there if (there.metadata or {}).get(WRITE_TOKEN) == token else None
 
     def _request(self, key: str) -> dict[str, Any]:
         """What every request about one object holds; raises `NotFoundError` for a key that cannot be."""
@@ -228,56 +247,43 @@ class S3Store:
             raise NotFoundError(f"there is no object {key!r} in {self.url}")
         return {"Bucket": self._bucket, "Key": self._prefix + key}
 
-    def _s3(self) -> S3Client:
-        """Return this process's client; boto3's clients are safe between threads, but making one is not."""
-        with self._lock:
-            if self._client is None or self._client_pid != os.getpid():
-                config = Config(
-                    connect_timeout=CONNECT_TIMEOUT_S,
-                    read_timeout=READ_TIMEOUT_S,
-                    retries={"mode": "standard", "total_max_attempts": REQUEST_TRIES},
-                    max_pool_connections=CONNECTIONS,
-                )
-                try:
-                    self._client = Session().client("s3", endpoint_url=self._endpoint_url, config=config)
-                except ValueError as error:
-                    raise UsageError(f"the S3 settings of this environment do not work: {error}") from error
-                self._client_pid = os.getpid()
-            return self._client
-
-    def _endpoint(self) -> str:
-        """Where we speak to, without user name and password."""
-        url = self._client.meta.endpoint_url if self._client else self._endpoint_url or "S3"
-        scheme, separator, rest = url.rpartition("://")
-        return scheme + separator + rest.rpartition("@")[2]
-
-    def _cannot_be(self, error: boto.BotoCoreError | boto.ClientError, key: str) -> bool:
+    def _cannot_be(self, error: _Failure, key: str) -> bool:
         """Whether the server refused a request only because it knows no such key as ``key``."""
         if not isinstance(error, boto.ClientError):
             return False
         status = error.response["ResponseMetadata"].get("HTTPStatusCode")
         return status == 400 and _refusal(self._prefix, key) is not None
 
-    def _ours(self, error: boto.BotoCoreError | boto.ClientError, key: str) -> TranslateError:
+    def _ours(self, error: _Failure, key: str) -> TranslateError:
         """One of boto3's errors as one of ours."""
+        endpoint = self._client.endpoint
         subject = f"object {key!r} in {self.url}" if key else self.url
         if isinstance(error, boto.ClientError):
             if self._cannot_be(error, key):
                 return NotFoundError(f"there is no {subject}: the server takes no such key")
-            return _s3_errors.refused(error.response, subject=subject, bucket=self._bucket, endpoint=self._endpoint())
+            return _s3_errors.refused(error.response, subject=subject, bucket=self._bucket, endpoint=endpoint)
         if isinstance(error, _NO_CREDENTIALS):
             return AccessError(
                 f"no credentials for {self.url}: {error}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
                 "or AWS_PROFILE"
             )
         if isinstance(error, boto.FlexibleChecksumError):
-            return ItemError("store.integrity", f"{subject}: {BODY_TRIES} times other bytes than their checksum says")
+            told = f"{subject}: {CORRUPTED_TRIES} times other bytes than their checksum says"
+            return ItemError("store.integrity", told)
         if isinstance(error, _UNREACHABLE):
             return UnavailableError(
-                f"{subject}: {self._endpoint()} could not be reached or broke off ({type(error).__name__}), "
+                f"{subject}: {endpoint} could not be reached or broke off ({type(error).__name__}), "
                 "also after several tries. Check the endpoint and the network, then run again"
             )
         return StoreError(f"{subject}: {error}")
+
+
+def _info(key: str, response: Any) -> ObjectInfo:  # noqa: ANN401 - as boto3 has them
+    """What the answer to a get or a head says of the object."""
+    etag, modified_s = response["ETag"].strip('"'), response["LastModified"].timestamp()
+    # Names of headers: some servers send them back with capitals.
+    metadata = {name.lower(): value for name, value in response["Metadata"].items()}
+    return ObjectInfo(key, response["ContentLength"], etag, modified_s, metadata)
 
 
 def _refusal(prefix: str, key: str) -> str | None:

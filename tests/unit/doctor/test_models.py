@@ -47,7 +47,7 @@ def test_registries(tmp_path, monkeypatch):
 
 
 def test_a_registry_that_cannot_be_reached(monkeypatch):
-    monkeypatch.setattr("translate.stores.s3.REQUEST_TRIES", 1)
+    monkeypatch.setattr("translate.stores._s3_client.REQUEST_TRIES", 1)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://user:hush@127.0.0.1:9")
     (line,) = registry("s3://models/")
     assert line.level == "problem"
