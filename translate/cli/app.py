@@ -7,23 +7,33 @@ import only the standard library and typer at the top, so that ``--help`` is qui
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
 import tempfile
 import traceback
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 
 from translate import __version__, lookup
-from translate.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_TERMINATED, TranslateError
+from translate.cli import _log, console
+from translate.cli._secrets import redact
+from translate.errors import (
+    EXIT_INTERNAL,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_TERMINATED,
+    TranslateError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
 NOT_VERBS = {"app", "console"}
+_ARGUMENTS = cast("Any", typer.BadParameter.__mro__[1])
+"""Every mistake in the arguments; typer itself gives only this kind of it a public name."""
 
 
 def _show_version(value: bool) -> None:
@@ -68,14 +78,27 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     sys.excepthook = _unexpected
     try:
-        typer.main.get_command(build_app())(prog_name="translate")
+        with _log.shown(as_json=_wants_json()):
+            _call()
     except KeyboardInterrupt:  # before the command runs; from then on typer ends it the same way
         raise SystemExit(EXIT_INTERRUPTED) from None
     except TranslateError as error:
         if _wants_traceback():
-            traceback.print_exception(error)
+            _show_traceback(error)
         _complain(type(error).__name__, str(error), error.exit_code)
         raise SystemExit(error.exit_code) from None
+
+
+def _call() -> NoReturn:
+    """Read the arguments and call the verb; with ``--json`` a mistake in them is an event, not a box of text."""
+    command = typer.main.get_command(build_app())
+    if not _wants_json():
+        command(prog_name="translate")
+    try:
+        code = command.main(prog_name="translate", standalone_mode=False)
+    except _ARGUMENTS as error:
+        raise UsageError(error.format_message()) from error
+    raise SystemExit(code or EXIT_OK)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
@@ -84,14 +107,14 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(EXIT_TERMINATED)
 
 
-def _unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _unexpected(kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
     """Python's last resort for an exception that nobody caught: our bug. Python itself then exits with 1."""
     if _wants_traceback():
-        traceback.print_exception(kind, error, trace)
+        _show_traceback(error)
         return
     handle, name = tempfile.mkstemp(prefix="translate-traceback-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        traceback.print_exception(kind, error, trace, file=file)
+        file.write(_traceback(error))
     _complain(
         kind.__name__,
         f"unexpected {kind.__name__}: {error}\nThis is a fault of the program. The traceback is in {name}; "
@@ -101,11 +124,24 @@ def _unexpected(kind: type[BaseException], error: BaseException, trace: Tracebac
 
 
 def _complain(kind: str, message: str, exit_code: int) -> None:
-    if "--json" in sys.argv:
-        record = {"error": {"kind": kind, "message": message, "exit_code": exit_code}}
-        typer.echo(json.dumps(record), err=True)
+    message = redact(message)
+    if _wants_json():
+        error = {"kind": kind, "message": message, "exit_code": exit_code}
+        console.remark(console.json_line("error", {"error": error}))
     else:
-        typer.echo(typer.style("error: ", fg=typer.colors.RED, bold=True) + message, err=True)
+        console.remark(typer.style("error: ", fg=typer.colors.RED, bold=True) + message)
+
+
+def _show_traceback(error: BaseException) -> None:
+    console.remark(_traceback(error).rstrip())
+
+
+def _traceback(error: BaseException) -> str:
+    return redact("".join(traceback.format_exception(error)))
+
+
+def _wants_json() -> bool:
+    return "--json" in sys.argv
 
 
 def _wants_traceback() -> bool:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -17,7 +18,7 @@ import typer
 from translate.progress import duration, rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from translate.progress import Listener, Progress
 
@@ -31,9 +32,15 @@ def result(text: str) -> None:
     typer.echo(text)
 
 
-def result_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
-    """A result for machines: one line of JSON on stdout."""
-    typer.echo(json.dumps(value, sort_keys=True))
+def result_json(value: Mapping[str, Any]) -> None:
+    """A result for machines: one line of JSON on stdout, see `json_line`; its ``event`` may stand in ``value``."""
+    typer.echo(json_line("result", value))
+
+
+def json_line(event: str, value: Mapping[str, Any]) -> str:
+    """An event as one line of JSON: ``event``, ``time`` (UTC, ISO 8601, milliseconds), and what ``value`` holds."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return json.dumps({"event": event, "time": now, **value}, sort_keys=True)
 
 
 def remark(text: str) -> None:
@@ -156,7 +163,7 @@ def _plain_line(title: str, state: Progress, per_second: float | None, seconds_l
 
 
 def _json_line(title: str, state: Progress, per_second: float | None, seconds_left: float | None) -> str:
-    return json.dumps({"progress": {
+    return json_line("progress", {"progress": {
         "title": title, "done": state.done, "total": state.total, "unit": state.unit, "note": state.note,
         "per_second": None if per_second is None else round(per_second, 3),
         "seconds_left": None if seconds_left is None else round(seconds_left, 1),

@@ -98,7 +98,7 @@ def fetch(
     with console.progress(name, as_json=as_json) as report:
         index, done = fetch_set(name, store, base_url=base_url, report=report)
     if as_json:
-        console.result_json({"into": into, "fetched": done, **index.model_dump()})
+        console.result_json({"event": "data", "into": into, "fetched": done, **index.model_dump()})
     elif not done:
         console.result(f"{into} holds {name} already, complete; nothing to do")
     else:
@@ -133,7 +133,7 @@ def check(
     with console.progress("check", as_json=as_json) as report:
         checked = check_set(store, training.data, report=report)
     if as_json:
-        console.result_json(asdict(checked))
+        console.result_json({"event": "check", **asdict(checked)})
     else:
         if checked.findings:
             console.table(["CODE", "WHERE", "WHAT"], [[f.code, f.where, f.message] for f in checked.findings])
@@ -159,7 +159,7 @@ def _weights(texts: list[str]) -> Mapping[str, float]:
 
 def _show(counts: dict[str, int], into: str, *, as_json: bool) -> None:
     if as_json:
-        console.result_json({"into": into, "images": counts})
+        console.result_json({"event": "data", "into": into, "images": counts})
         return
     console.table(["FOLDER", "IMAGES"], list(counts.items()))
     console.result(f"written to {into}")

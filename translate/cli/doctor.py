@@ -49,7 +49,7 @@ def doctor(
         found.append(Finding("problem", "store", str(error), "check --store, --endpoint-url and the network"))
     counts = {level: sum(each.level == level for each in found) for level in ("ok", "warning", "problem")}
     if as_json:
-        console.result_json({"findings": [asdict(each) for each in found], "counts": counts})
+        console.result_json({"event": "doctor", "findings": [asdict(each) for each in found], "counts": counts})
     else:
         console.result(f"{counts['ok']} ok, {counts['warning']} warnings, {counts['problem']} problems")
     if unreachable is not None:

@@ -66,7 +66,7 @@ def evaluate(
     with console.progress("evaluate", as_json=as_json) as report:
         found = evaluator.evaluate(translator, report)
     if as_json:
-        console.result_json(_finite(asdict(found)))
+        console.result_json({"event": "evaluation", **_finite(asdict(found))})
     else:
         _show(found)
 

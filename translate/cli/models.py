@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Show and import models.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Lines of JSON.")]
 Registry = Annotated[
     str | None,
     typer.Option(metavar="URL", help="Where models are published; else TRANSLATE_REGISTRY, else ./models."),
@@ -28,7 +28,8 @@ def list_models(registry: Registry = None, as_json: AsJson = False) -> None:
 
     found = ModelRegistry(registry).list()
     if as_json:
-        console.result_json([_line(each) for each in found])
+        for each in found:
+            console.result_json(_line(each))
         return
     console.table(
         ["MODEL", "FROM", "TO", "ARCHITECTURE", "WHERE"],
@@ -51,7 +52,7 @@ def show(
     models = ModelRegistry(registry)
     document = models.document(name)
     if as_json:
-        console.result_json(document.model_dump(mode="json"))
+        console.result_json({"event": "model", **document.model_dump(mode="json")})
         return
     facts = _facts(document)
     width = max(len(label) for label, _ in facts) + 2
@@ -80,14 +81,15 @@ def import_model(
     reference = import_foreign(file, name, registry_url=registry, dropout=dropout)
     document = ModelRegistry(registry).document(reference)
     if as_json:
-        console.result_json(document.model_dump(mode="json"))
+        console.result_json({"event": "model", **document.model_dump(mode="json")})
         return
     console.result(f"{reference}: {_brief(document)}")
 
 
 def _line(each: Published) -> dict[str, Any]:
     facts = None if each.document is None else each.document.model_dump(mode="json")
-    return {"model": f"{each.name}@{each.version}", "where": each.origin, "problem": each.problem, "facts": facts}
+    return {"event": "model", "model": f"{each.name}@{each.version}", "where": each.origin, "problem": each.problem,
+            "facts": facts}
 
 
 def _row(each: Published) -> list[str]:

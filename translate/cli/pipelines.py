@@ -10,7 +10,7 @@ from translate.cli import console
 
 app = typer.Typer(no_args_is_help=True, help="Show the named translations.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Lines of JSON.")]
 
 
 @app.command("list")
@@ -20,7 +20,8 @@ def list_pipelines(as_json: AsJson = False) -> None:
 
     found = [load_pipeline(name) for name in pipeline_names()]
     if as_json:
-        console.result_json([pipeline.model_dump(mode="json") for pipeline in found])
+        for pipeline in found:
+            console.result_json({"event": "pipeline", **pipeline.model_dump(mode="json")})
         return
     console.table(
         ["NAME", "FROM", "TO", "MODEL", "SUMMARY"],
@@ -40,7 +41,7 @@ def show(
 
     pipeline = load_pipeline(name).model_dump(mode="json")
     if as_json:
-        console.result_json({"digest": digest(pipeline), "pipeline": pipeline})
+        console.result_json({"event": "pipeline", "digest": digest(pipeline), "pipeline": pipeline})
         return
     console.result(f"# digest: {digest(pipeline)}")
     console.result(yaml.safe_dump(pipeline, sort_keys=False, allow_unicode=True).rstrip())

@@ -40,7 +40,9 @@ def report(
         pictures = rewrite_page(status, source, store, listener)
     place = f"{store.url.rstrip('/')}/{report_key(run)}"
     if as_json:
-        console.result_json({"run": run, "state": status.state, "report_url": place, "pictures": pictures})
+        console.result_json(
+            {"event": "report", "run": run, "state": status.state, "report_url": place, "pictures": pictures}
+        )
         return
     console.result(f"report: {readable(place)}")
     if status.totals.ok and not pictures:

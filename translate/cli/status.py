@@ -20,7 +20,7 @@ def status(
     ],
     every: Annotated[bool, typer.Option("--all", help="Every run of the output, a line each, oldest first.")] = False,
     endpoint_url: Annotated[str | None, typer.Option(metavar="URL", help="Where S3 is spoken, if not at AWS.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each run.")] = False,
 ) -> None:
     """Say how far a run is: its outcomes so far, its pace, the time left.
 
@@ -35,8 +35,8 @@ def status(
     with console.slow_progress("status", as_json=as_json) as listener:
         found = list(read_all(store, listener)) if every else [read_status(store, run, listener)]
     if as_json:
-        lines = [_fields(each, store.url) for each in found]
-        console.result_json(lines if every else lines[0])
+        for each in found:
+            console.result_json(_fields(each, store.url))
     elif every:
         _table(found)
     else:
@@ -49,6 +49,7 @@ def _fields(status: Status, output_url: str) -> dict[str, Any]:
     record, totals = status.record, status.totals
     speed, left_s = status.images_per_second, status.seconds_left
     return {
+        "event": "status",
         "run": record.run,
         "url": f"{output_url.rstrip('/')}/{run_prefix(record.run)}",
         "state": status.state,

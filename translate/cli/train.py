@@ -60,7 +60,7 @@ def train(
         memory = check_memory(training, workers or 1)
         values: dict[str, Any] = resolved.model_dump(mode="json")
         if as_json:
-            console.result_json(values | {"memory": asdict(memory)})
+            console.result_json({"event": "plan", **values, "memory": asdict(memory)})
         else:
             console.result(yaml.safe_dump(values, sort_keys=False).rstrip())
             console.result(f"# {memory.words()}")
@@ -75,7 +75,8 @@ def train(
                                resume=resume == "auto", on_progress=listener)
     names = publish_models(trained, resolved, ModelRegistry(registry), publish, data) if publish is not None else []
     if as_json:
-        console.result_json({"images": trained.seen, "seconds": trained.seconds, "output": place, "published": names})
+        console.result_json({"event": "trained", "images": trained.seen, "seconds": trained.seconds, "output": place,
+                             "published": names})
         return
     console.result(f"{trained.seen} images in {duration(trained.seconds)}; samples and checkpoints: {place}")
     for name in names:

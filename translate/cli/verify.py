@@ -79,7 +79,7 @@ def _verify_picture(url: str, endpoint_url: str | None, *, as_json: bool) -> Non
             recorded = read_records(store, key, listener).outputs.get(key)
     found = verify_one(store, key, recorded)
     if as_json:
-        console.result_json({"picture": url, **asdict(found)})
+        console.result_json({"event": "verify", "picture": url, **asdict(found)})
     else:
         _show(found)
     if found.state in FAULTS:
@@ -123,8 +123,8 @@ def _verify_output(store: ObjectStore, inner: str, *, as_json: bool) -> None:
     if prefix and not counts:
         raise UsageError(f"no picture lies under {prefix!r} in {store.url}, and no run has written one there")
     if as_json:
-        console.result_json({"output": store.url, "prefix": prefix, "counts": counts, "unfinished": records.unfinished,
-                             "findings": [asdict(found) for found in findings]})
+        console.result_json({"event": "verify", "output": store.url, "prefix": prefix, "counts": counts,
+                             "unfinished": records.unfinished, "findings": [asdict(found) for found in findings]})
     else:
         if findings:
             rows = [[readable(each.key), _WORDS.get(each.state, each.state), readable(each.why)] for each in findings]

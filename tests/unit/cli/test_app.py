@@ -76,6 +76,21 @@ def test_our_error_as_json():
     assert (error["kind"], error["exit_code"], done.returncode) == ("UnknownNameError", 2, 2)
 
 
+def test_a_mistake_in_the_arguments_as_json():
+    for arguments, words in (
+        (("pipelines", "list", "--nonsense"), "No such option: --nonsense"),
+        (("run", "--workers", "many"), "Invalid value for '--workers'"),
+        (("pipelines", "show"), "Missing argument"),
+        (("translatte",), "No such command 'translatte'"),
+    ):
+        done = call(*arguments, "--json")
+        line = json.loads(done.stderr)
+        assert (done.returncode, done.stdout, line["event"]) == (2, "", "error")
+        assert words in line["error"]["message"]
+    assert call("pipelines", "list", "--json").returncode == 0
+    assert call("run", "--help", "--json").stdout.startswith("\n Usage: translate run"), "help stays help"
+
+
 def test_traceback_on_demand():
     assert "Traceback" in call("pipelines", "show", "monet2foto", TRANSLATE_TRACEBACK="1").stderr
 

@@ -41,7 +41,8 @@ def test_import_list_show(call, zebra, tmp_path):
     listed = call("list").stdout.splitlines()
     assert listed[0].split() == ["MODEL", "FROM", "TO", "ARCHITECTURE", "WHERE"]
     assert any(line.startswith("horse2zebra@1 ") and line.endswith("/registry") for line in listed)
-    facts = {each["model"]: each["facts"] for each in json.loads(call("list", "--json").stdout)}
+    lines = [json.loads(line) for line in call("list", "--json").stdout.splitlines()]
+    facts = {each["model"]: each["facts"] for each in lines}
     assert facts["horse2zebra@1"]["config"]["blocks"] == 6
 
     shown = call("show", "horse2zebra").stdout
@@ -50,7 +51,9 @@ def test_import_list_show(call, zebra, tmp_path):
     values = {line.index(line.split(":", 1)[1].strip()) for line in shown.splitlines() if ": " in line}
     assert len(values) == 1, "labels of any length, and the values below each other"
     assert facts["horse2zebra@1"]["digest"] in shown
-    assert json.loads(call("show", "horse2zebra@1", "--json").stdout) == facts["horse2zebra@1"]
+    document = json.loads(call("show", "horse2zebra@1", "--json").stdout)
+    assert (document.pop("event"), document.pop("time") > lines[0]["time"]) == ("model", True)
+    assert document == facts["horse2zebra@1"]
 
     x = torch.rand(1, 3, 32, 32) * 2 - 1
     with torch.no_grad():

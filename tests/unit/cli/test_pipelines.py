@@ -24,7 +24,7 @@ def test_list_has_every_shipped_pipeline():
 
 def test_list_as_json():
     done = CliRunner().invoke(app, ["list", "--json"])
-    assert [pipeline["name"] for pipeline in json.loads(done.stdout)] == pipeline_names()
+    assert [json.loads(line)["name"] for line in done.stdout.splitlines()] == pipeline_names()
 
 
 def test_show_is_yaml_that_says_the_same(tmp_path):
