@@ -83,12 +83,30 @@ class Considered(Record):
     """Has an output that ``--overwrite never`` leaves alone."""
     beyond_limit: int = 0
     """Would be translated but for ``--limit``."""
+    not_sampled: int = 0
+    """Would be translated but for ``--sample``."""
     not_selected: int = 0
     """Left out by ``--include`` or ``--exclude``."""
     not_image: int = 0
     """No image's extension, or reserved (``_translate/``)."""
     bytes: int = 0
     """Of the sources to do."""
+
+
+class Asked(Record):
+    """What a command asked for, beside what `PlanRecord` says anyway: asked for again, it goes on with the run."""
+
+    model: str
+    """As it was named: ``name`` is the newest version whenever it is asked for."""
+    device: str
+    settings: dict[str, int | float | str]
+    """`translate.config.Run` without ``fail_share``, which judges a run and does not change it."""
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    keys: str | None
+    """Digest of the keys that were named one by one."""
+    limit: int | None
+    sample: int | None
 
 
 class PlanRecord(Record):
@@ -109,8 +127,10 @@ class PlanRecord(Record):
     considered: Considered
     units: int
     fence: int | None = None
-    """Fencing number of the lease that the run held; None if the store cannot lock (or the run is from before
+    """Fencing number of the lease that the run began with; None if the store cannot lock (or the run is from before
     there were leases)."""
+    asked: Asked | None = None
+    """None in plans from before runs were gone on with."""
     versions: dict[str, str]
 
 
@@ -122,7 +142,7 @@ class RunSummary(Record):
     started: str
     finished: str
     seconds: float
-    """Wall time of translating, without planning."""
+    """Wall time of translating, without planning; of a run that was gone on with, only since then."""
     pipeline: str
     input_url: str
     output_url: str
@@ -135,6 +155,8 @@ class RunSummary(Record):
     planned: int
     """``ok + failed + skipped``."""
     ok: int
+    ok_before: int = 0
+    """Of the ``ok``, those from before the run was last gone on with."""
     failed: int
     skipped: int
     codes: dict[str, int]
@@ -142,13 +164,13 @@ class RunSummary(Record):
     ms: dict[str, float]
     """Milliseconds spent in each stage, summed over all images and threads."""
     fence: int | None = None
-    """As in the plan."""
+    """Fencing number of the last lease."""
     versions: dict[str, str]
 
     @property
     def images_per_second(self) -> float:
-        """Translated images by wall time."""
-        return self.ok / self.seconds if self.seconds > 0 else 0.0
+        """Translated images by wall time, since the run was last gone on with."""
+        return (self.ok - self.ok_before) / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def failed_share(self) -> float:

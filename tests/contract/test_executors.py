@@ -63,7 +63,7 @@ def prepared(tmp_path, registry, monkeypatch) -> Prepared:
 
 
 def units_of(prepared: Prepared):
-    return list(manifest.cut(prepared.plan.items))
+    return list(manifest.cut(prepared.plan.items(), prepared.plan.count))
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def expected(tmp_path_factory, registry):
     fill(source, IMAGES)
     prepared = batch_job.prepare(make_job(source, output, registry))
     worker = Worker(prepared.task, prepared.engine, cores=1)
-    for item in prepared.plan.items:
+    for item in prepared.plan.items():
         assert worker.do(item, never).outcome == "ok"
     return contents(output)
 
@@ -91,7 +91,7 @@ def test_every_item_once_and_the_same_bytes(name, prepared, expected):
     assert sorted(unit.number for unit, _ in finished) == [unit.number for unit in units]
     for unit, entries in finished:
         assert {entry.key for entry in entries} == {item.key for item in unit.items}
-    assert sorted(entry.key for entry in heard) == [item.key for item in prepared.plan.items]
+    assert sorted(entry.key for entry in heard) == [item.key for item in prepared.plan.items()]
     assert {entry.key: entry.code for entry in heard if entry.outcome != "ok"} == {"broken.png": "input.truncated"}
     assert contents(prepared.job.output) == expected
     assert said == [] if name == "local" else said[0] == "2 of 2 workers starting"
@@ -181,7 +181,7 @@ def test_an_image_that_kills_workers_is_set_aside_and_all_others_are_done(prepar
     task = replace(prepared.task, source=Deadly(tmp_path / "in"))
     executor = open_executor("ray", 1, IMAGES, prepared.engine)
     entries = [e for _, some in executor.run(task, units_of(prepared), unheard, never, unheard) for e in some]
-    assert sorted(e.key for e in entries) == [item.key for item in prepared.plan.items]
+    assert sorted(e.key for e in entries) == [item.key for item in prepared.plan.items()]
     codes = {e.key: e.code for e in entries if e.outcome != "ok"}
     assert codes == {"broken.png": "input.truncated", "set2/0011.png": "input.poison"}
     assert contents(prepared.job.output) == {k: v for k, v in expected.items() if k != "set2/0011.png"}
@@ -238,10 +238,9 @@ def test_ray_refuses_the_memory_of_one_process(prepared):
 
 
 def test_a_key_that_the_store_cannot_hold_costs_one_item(prepared):
-    class_ = type(prepared.plan.items[0])
-    item = prepared.plan.items[1]
-    outside = class_(item.key, item.etag, item.size_bytes, "../../outside.png", "png")
-    units = list(manifest.cut([prepared.plan.items[2], outside]))
+    _, item, another, *_ = prepared.plan.items()
+    outside = replace(item, output_key="../../outside.png")
+    units = list(manifest.cut([another, outside], 2))
     executor = open_executor("local", None, 2, prepared.engine)
     entries = [e for _, some in executor.run(prepared.task, units, unheard, never, unheard) for e in some]
     assert sorted(e.code for e in entries) == ["", "output.key_refused"]

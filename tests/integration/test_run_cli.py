@@ -240,9 +240,10 @@ def test_every_kind_of_bad_input_is_an_outcome(translate_run, tmp_path):
     assert failed["exit_code"] == EXIT_ITEMS_FAILED
     assert f"{len(bad)} of {len(bad) + len(good)} images failed, more than the share of 0.05" in failed["message"]
 
-    from translate.batch.history import read_history
+    from translate.batch.history import read_ledger
 
-    codes = {key: past.code for key, past in read_history(output).items.items() if past.outcome == "failed"}
+    entries = [entry for _, unit in read_ledger(output, summary["run"]) for entry in unit]
+    codes = {entry.key: entry.code for entry in entries if entry.outcome == "failed"}
     assert codes == {key: code for key, (_, code) in bad.items()}
     written = contents(output)
     assert len(written) == len(good)

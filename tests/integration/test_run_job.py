@@ -11,7 +11,7 @@ from jobs import contents, fill, make_job, picture, publish_tiny
 
 from translate.batch import history, layout
 from translate.batch.estimate import estimate
-from translate.batch.history import read_history
+from translate.batch.history import read_ledger, run_names
 from translate.batch.job import Prepared, prepare, run
 from translate.errors import StoreError, UsageError, WorkDigestError
 from translate.images.mark import Mark, read_mark
@@ -41,7 +41,7 @@ def check_records(prepared: Prepared, summary: RunSummary) -> None:
 
     output = prepared.job.output
     planned = [item.key for unit in read_units(output, summary.run) for item in unit.items]
-    assert planned == [item.key for item in prepared.plan.items]
+    assert prepared.begun or planned == [item.key for item in prepared.plan.items()]
     segments = [info.key for info in output.list(layout.run_prefix(summary.run) + "ledger/")]
     merged = merge(from_lines(output.get(key).data) for key in segments)
     assert sorted(merged) == sorted(planned)
@@ -73,7 +73,7 @@ def test_bucket_to_bucket_with_both_executors(s3_server, registry, count):
         assert (summary.ok, summary.failed, summary.executor) == (count, 0, name)
         check_records(prepared, summary)
         again = prepare(make_job(source, store(name), registry))
-        assert again.plan.items == []
+        assert again.is_empty
         assert again.plan.considered.up_to_date == count
     assert contents(store("local")) == contents(store("ray"))
     assert sorted(contents(store("local"))) == keys
@@ -88,9 +88,9 @@ def test_new_changed_and_missing_ones_are_done_again(registry):
     source.put("new.png", picture(778))
     output.delete(keys[5])
     second = prepare(make_job(source, output, registry))
-    assert [item.key for item in second.plan.items] == sorted([keys[3], keys[5], "new.png"])
+    assert [item.key for item in second.plan.items()] == sorted([keys[3], keys[5], "new.png"])
     check_records(second, go(second))
-    assert prepare(make_job(source, output, registry)).plan.items == []
+    assert prepare(make_job(source, output, registry)).is_empty
 
 
 def test_other_work_is_refused_kept_or_redone(registry, tmp_path):
@@ -143,7 +143,7 @@ def test_limit_goes_on_where_it_ended(registry):
     done = []
     for _ in range(3):
         prepared = prepare(make_job(source, output, registry, limit=4))
-        done.append([item.key for item in prepared.plan.items])
+        done.append([item.key for item in prepared.plan.items()])
         go(prepared)
     assert done == [keys[:4], keys[4:8], keys[8:]]
 
@@ -156,11 +156,12 @@ def test_a_run_that_was_stopped_goes_on_with_the_rest(registry):
     assert ended.summary is None
     assert 10 <= ended.totals.count < 40
     assert len(contents(output)) == ended.totals.count
-    assert history.read_summaries(output) == []
+    assert list(history.read_summaries(output)) == []
     rest = prepare(make_job(source, output, registry))
-    assert len(rest.plan.items) == 40 - ended.totals.count
-    assert rest.plan.considered.up_to_date == ended.totals.count
-    check_records(rest, go(rest))
+    assert (rest.left, rest.begun.totals) == (40 - ended.totals.count, ended.totals)
+    check_records(rest, summary := go(rest))
+    assert (summary.ok, summary.ok_before) == (40, ended.totals.ok)
+    assert list(run_names(output)) == [summary.run]
     assert len(contents(output)) == 40
 
 
@@ -180,12 +181,14 @@ def test_a_store_that_fails_ends_the_run_and_marks_nothing_failed(registry, tmp_
     with pytest.raises(StoreError, match=r"disk is full\n\d+ of 40 images are done and recorded") as caught:
         go(prepared)
     assert caught.value.exit_code == 4
-    past = read_history(prepared.job.output).items
-    assert {one.outcome for one in past.values()} == {"ok"}
-    assert history.read_summaries(prepared.job.output) == []
+    (name,) = run_names(prepared.job.output)
+    past = [entry for _, entries in read_ledger(prepared.job.output, name) for entry in entries]
+    assert {entry.outcome for entry in past} == {"ok"}
+    assert list(history.read_summaries(prepared.job.output)) == []
     rest = prepare(make_job(source, open_store(str(tmp_path)), registry))
-    assert len(rest.plan.items) == 40 - len(past)
-    assert go(rest).ok == 40 - len(past)
+    assert rest.left == 40 - len(past)
+    summary = go(rest)
+    assert (summary.run, summary.ok, summary.ok_before) == (name, 40, len(past))
 
 
 def test_a_source_replaced_during_the_run_is_an_outcome_and_taken_by_the_next(registry):
@@ -196,7 +199,7 @@ def test_a_source_replaced_during_the_run_is_an_outcome_and_taken_by_the_next(re
     source.delete(keys[2])
     summary = go(prepared)
     assert (summary.ok, summary.codes) == (2, {"input.changed": 1, "input.gone": 1})
-    assert [item.key for item in prepare(make_job(source, output, registry)).plan.items] == [keys[1]]
+    assert [item.key for item in prepare(make_job(source, output, registry)).plan.items()] == [keys[1]]
 
 
 def test_an_output_that_comes_meanwhile_is_kept_with_never(registry):
@@ -272,7 +275,7 @@ def test_odd_keys_survive_and_unsafe_ones_never_leave_the_folder(registry, tmp_p
     assert {path.name for path in tmp_path.iterdir()} == {"inner"}
     assert {path.name for path in (tmp_path / "inner").iterdir()} == {"out"}
     again = prepare(make_job(source, output, registry)).plan
-    assert again.items == []
+    assert list(again.items()) == []
     assert again.considered.failed_before == len(UNSAFE_KEYS)
 
 

@@ -200,7 +200,7 @@ def test_without_locks_a_run_says_so_and_is_right(registry, capsys):
         ended = run(prepared, "local", None, silent, lambda: False)
         assert (ended.summary.ok, ended.summary.fence) == (6, None)
     assert sorted(contents(output)) == keys
-    assert prepare(make_job(source, output, registry)).plan.items == []
+    assert prepare(make_job(source, output, registry)).is_empty
     show_summary(ended, as_json=False)
     assert "not locked: the output's store does not do conditional writes" in capsys.readouterr().out
     page = output.get(f"_translate/runs/{ended.summary.run}/report.html").data.decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from translate.batch import stages
@@ -29,16 +30,16 @@ class Estimate:
 
 def estimate(prepared: Prepared) -> Estimate:
     """Expected wall time of a prepared job; writes nothing."""
-    images = len(prepared.plan.items)
+    images = prepared.left
     if images == 0:
         return Estimate(0.0, "nothing to do")
-    for summary in reversed(read_summaries(prepared.job.output)):
-        if summary.work_digest == prepared.task.work.digest and summary.ok:
+    for summary in read_summaries(prepared.job.output):
+        if summary.work_digest == prepared.task.work.digest and summary.images_per_second:
             return Estimate(
                 images / summary.images_per_second,
                 f"{rate(summary.images_per_second)} images/s in run {summary.run}",
             )
-    for item in prepared.plan.items[:TRIES]:
+    for item in islice(prepared.plan.items(), TRIES):
         start = time.perf_counter()
         try:
             data = stages.get(prepared.job.source, item)

@@ -1,24 +1,27 @@
 """What earlier runs at a destination have done: read from their ledgers, without a request per output.
 
-Every recorded outcome counts, also of a run that did not end. Held in memory, about 500 bytes a key.
+Every recorded outcome counts, also of a run that did not end. Some units are in memory at a time.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, TypeVar
 
 from translate.batch import layout
 from translate.batch.ledger import from_lines, merge
 from translate.errors import NotFoundError, UsageError
-from translate.provenance import PlanRecord, RunSummary, Work
+from translate.progress import Progress, silent
+from translate.provenance import PlanRecord, RunSummary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from translate.batch.ledger import Entry, Outcome
+    from translate.batch.ledger import Entry
+    from translate.batch.notebook import Notebook
+    from translate.progress import Listener
     from translate.stores.contract import ObjectInfo, ObjectStore
 
 T = TypeVar("T")
@@ -28,45 +31,20 @@ READS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """The latest outcome of a source key."""
-
-    source_etag: str
-    output_key: str
-    outcome: Outcome
-    code: str
-    work_digest: str
-
-
-@dataclass
-class History:
-    """All earlier runs together; the later one counts."""
-
-    items: dict[str, Past] = field(default_factory=dict)
-    """By source key."""
-    works: dict[str, Work] = field(default_factory=dict)
-    """By digest."""
-
-
-@dataclass(frozen=True, slots=True)
 class PastRun:
-    """What one run has recorded."""
+    """What one run was to do; `read_ledger` has what it did."""
 
     record: PlanRecord
-    entries: dict[str, Entry]
-    """By source key."""
     finished: bool
     """Whether it came to its end; else there may be outputs that it did not record."""
 
 
 def read_runs(store: ObjectStore) -> Iterator[PastRun]:
     """Every run at a destination, oldest first. One without plan.json never began, and is passed over."""
-    for run, infos in groupby(store.list(layout.RUNS), lambda info: info.key[len(layout.RUNS) :].partition("/")[0]):
-        keys = [info.key for info in infos]
-        if layout.plan_key(run) in keys:
-            record = _read(store, layout.plan_key(run), PlanRecord.model_validate_json)
-            entries = merge(unit for _, unit in read_ledger(store, run))
-            yield PastRun(record, entries, layout.summary_key(run) in keys)
+    for run in run_names(store):
+        record = read_plan(store, run)
+        if record is not None:
+            yield PastRun(record, finished=_is_there(store, layout.summary_key(run)))
 
 
 def run_names(store: ObjectStore) -> Iterator[str]:
@@ -122,27 +100,30 @@ def read_ledger(store: ObjectStore, run: str) -> Iterator[tuple[float | None, li
             yield from threads.map(read, batch)
 
 
-def read_history(store: ObjectStore) -> History:
-    """Merge the ledgers of every run at a destination, in the order of the runs.
-
-    Skipped items say nothing new and are passed over.
-    """
-    history = History()
+def note_history(store: ObjectStore, notebook: Notebook, listener: Listener = silent) -> None:
+    """Take down the ledgers of every run at a destination, in the order of the runs: the later outcome counts."""
+    done = 0
     for run in read_runs(store):
-        work_digest = run.record.work_digest
-        history.works[work_digest] = run.record.work
-        for entry in run.entries.values():
-            if entry.outcome != "skipped":
-                history.items[entry.key] = Past(
-                    entry.source_etag, entry.output_key, entry.outcome, entry.code, work_digest
-                )
-    return history
+        for _, entries in read_ledger(store, run.record.run):
+            notebook.note_past(entries, run.record.work, run.record.work_digest)
+            done += len(entries)
+            listener(Progress(done, None, "outcomes", "reading what earlier runs did"))
 
 
-def read_summaries(store: ObjectStore) -> list[RunSummary]:
-    """The totals of every finished run, oldest first."""
-    keys = [info.key for info in store.list(layout.RUNS) if info.key.endswith("/summary.json")]
-    return [_read(store, key, RunSummary.model_validate_json) for key in keys]
+def read_summaries(store: ObjectStore) -> Iterator[RunSummary]:
+    """The totals of every finished run, newest first."""
+    for run in reversed(list(run_names(store))):
+        summary = read_summary(store, run)
+        if summary is not None:
+            yield summary
+
+
+def _is_there(store: ObjectStore, key: str) -> bool:
+    try:
+        store.head(key)
+    except NotFoundError:
+        return False
+    return True
 
 
 def _entries(data: bytes) -> list[Entry]:

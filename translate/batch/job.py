@@ -1,25 +1,30 @@
 """The batch job from plan to commit; read `run` from top to bottom.
 
 Write, then mark: units, plan.json, then per finished unit its ledger segment, then report.html and
-summary.json. All of it under the lease of the output.
+summary.json. All of it under the lease of the output. A run that died is gone on with, see `translate.batch.resume`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from translate.batch import history, layout, lease, manifest, planning
+from translate.batch import conflicts, layout, lease, manifest, planning
 from translate.batch.executor import open_executor
+from translate.batch.history import note_history
 from translate.batch.holding import FencedStore, hold
 from translate.batch.ledger import Totals, write_segment
+from translate.batch.notebook import Notebook
+from translate.batch.planning import Plan
 from translate.batch.report import Highlights, write_page
+from translate.batch.resume import Rest, asked, find, read_begun
 from translate.batch.worker import Task
-from translate.errors import LockedError, StoreError
+from translate.errors import LockedError, ModelError, StoreError, UsageError, WorkDigestError
 from translate.images.mark import VERSION as MARK_VERSION
 from translate.images.picture import Limits
 from translate.progress import Progress, silent
@@ -27,15 +32,16 @@ from translate.provenance import PlanRecord, RunSummary, Work, versions
 from translate.stores.contract import PutMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from translate.batch.executor import Executor
     from translate.batch.holding import Held
     from translate.batch.lease import Seen
     from translate.batch.ledger import Entry
-    from translate.batch.planning import Overwrite, Plan, Selection
+    from translate.batch.planning import Overwrite, Selection
+    from translate.batch.resume import Begun
     from translate.config import Run
-    from translate.engines.torch import Device, Engine
+    from translate.engines.torch import Device, Engine, Precision
     from translate.progress import Listener
     from translate.stores.contract import ObjectStore
 
@@ -69,6 +75,18 @@ class Prepared:
     plan: Plan
     seen: Seen | None = None
     """The lease of the output from before the planning; None if the plan is only to be looked at."""
+    begun: Begun | None = None
+    """The unfinished run that this goes on with; None for a new run."""
+
+    @property
+    def left(self) -> int:
+        """How many images there are to do."""
+        return self.plan.count - (self.begun.totals.count if self.begun else 0)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is to do: no image, nor the totals of a run that died before it wrote them."""
+        return self.plan.count == 0
 
 
 @dataclass(frozen=True)
@@ -79,41 +97,53 @@ class Ended:
     """None if it was stopped before all was done."""
     totals: Totals
     planned: int
+    begun: Begun | None = None
+    """What had been done before, if the run was gone on with."""
 
 
 def prepare(job: Job, listener: Listener = silent, *, plan_only: bool = False) -> Prepared:
-    """Load the model and find out what is to do.
+    """Load the model and find out what is to do: the rest of the run that the same job began and did not finish, else
+    what is new or has changed.
 
     ``listener`` hears of long listings. With ``plan_only`` it does not matter who writes to the output, and the
-    plan cannot be run. Raises `UsageError` and `WorkDigestError` as `translate.batch.planning` does,
-    `LockedError` if another run writes to the output, `ModelError`, `StoreError`.
+    plan cannot be run. Raises `UsageError` and `WorkDigestError` as `translate.batch.planning` does, and if an
+    unfinished run can't go on as it began; `LockedError` if another run writes to the output; `ModelError`;
+    `StoreError`.
     """
     if job.same_place:
-        planning.refuse_overlap(job.source, job.output)
+        conflicts.refuse_overlap(job.source, job.output)
     seen = None if plan_only else lease.look(job.output)
+    unfinished = find(job)
+    if unfinished is not None:
+        task, engine = _resolve_as_planned(job, unfinished)
+        begun = read_begun(job.output, unfinished, listener)
+        plan = Plan(Rest(job.output, unfinished.run).items, unfinished.considered)
+        return Prepared(job, task, engine, plan, seen, begun)
     task, engine = _resolve(job)
-    outputs = set() if job.overwrite == "always" else _outputs(job.output, listener)
-    known = history.read_history(job.output)
-    plan = planning.make_plan(job.source, outputs, known, task.work, job.overwrite, job.selection, listener)
+    notebook = Notebook()
+    if job.overwrite in ("changed", "stale"):
+        note_history(job.output, notebook, listener)
+    if job.overwrite == "never" or notebook.has_past():
+        notebook.note_outputs(_outputs(job.output, listener))
+    plan = planning.make_plan(job.source, notebook, task.work, job.overwrite, job.selection, listener)
     if job.same_place:
-        planning.refuse_replacing_sources(job.source, job.output, plan.items)
+        conflicts.refuse_replacing_sources(job.source, job.output, plan.items())
     return Prepared(job, task, engine, plan, seen)
 
 
 def run(
     prepared: Prepared, executor: str, workers: int | None, listener: Listener, stopped: Callable[[], bool]
 ) -> Ended:
-    """Do what was planned (there must be something) and record it under a new run at the destination.
+    """Do what was planned (there must be something) and record it at the destination, as a new run or the one begun.
 
     ``stopped`` is asked between images; from then on nothing new is begun, and what is finished is recorded.
     A `StoreError` ends the run the same way and says how far it came. Raises `LockedError` if another run has
     written to the output since the plan was made, or takes over because this one stalled.
     """
-    items = prepared.plan.items
-    assert items, "a run with nothing to do is no run"
+    assert not prepared.is_empty, "a run with nothing to do is no run"
     assert prepared.seen is not None, "prepared with plan_only"
-    chosen = open_executor(executor, workers, len(items), prepared.engine)
-    run_id = layout.new_run_id()
+    chosen = open_executor(executor, workers, prepared.left, prepared.engine)
+    run_id = prepared.begun.record.run if prepared.begun else layout.new_run_id()
     with hold(prepared.job.output, run_id, prepared.seen) as held:
         if held is None:
             return _run(prepared, run_id, None, chosen, listener, stopped)
@@ -132,13 +162,14 @@ def _run(
     listener: Listener,
     stopped: Callable[[], bool],
 ) -> Ended:
-    job, items = prepared.job, prepared.plan.items
-    record = _write_plan(prepared, run_id, held)
-    totals, highlights = Totals(), Highlights()
+    job, begun, planned = prepared.job, prepared.begun, prepared.plan.count
+    record = begun.record if begun else _write_plan(prepared, run_id, held)
+    totals, highlights = copy.deepcopy((begun.totals, begun.highlights)) if begun else (Totals(), Highlights())
+    recorded = totals.count
 
     def say(words: str) -> None:
         failed = f"{totals.failed} failed" if totals.failed else ""
-        listener(Progress(totals.count, len(items), "images", "; ".join(filter(None, (failed, words)))))
+        listener(Progress(totals.count, planned, "images", "; ".join(filter(None, (failed, words)))))
 
     def report(entry: Entry) -> None:
         totals.add(entry)
@@ -147,29 +178,50 @@ def _run(
 
     say("")
     start = time.perf_counter()
-    recorded = 0
+    rest = Rest(job.output, record.run)
     try:
-        units = manifest.read_units(job.output, record.run)
-        with contextlib.closing(chosen.run(prepared.task, units, report, stopped, say)) as finished:
+        with contextlib.closing(chosen.run(prepared.task, iter(rest), report, stopped, say)) as finished:
             for unit, entries in finished:
-                write_segment(job.output, record.run, unit, entries)
+                write_segment(job.output, record.run, *rest.whole(unit, entries))
                 recorded += len(entries)
         if held is not None:
             held.assure()
     except (StoreError, LockedError) as error:
         raise type(error)(
-            f"{error}\n{recorded} of {len(items)} images are done and recorded; the others will be tried "
+            f"{error}\n{recorded} of {planned} images are done and recorded; the others will be tried "
             "when the same command runs again"
         ) from error
-    if recorded < len(items):
-        assert stopped(), f"{len(items)} images were planned, but {recorded} recorded"
-        return Ended(None, totals, len(items))
-    summary = _summary(prepared, record, chosen, totals, time.perf_counter() - start)
+    if recorded < planned:
+        assert stopped(), f"{planned} images were planned, but {recorded} recorded"
+        return Ended(None, totals, planned, begun)
+    summary = _summary(prepared, record, held, chosen, totals, time.perf_counter() - start)
     _commit(summary, highlights, job)
-    return Ended(summary, totals, len(items))
+    return Ended(summary, totals, planned, begun)
 
 
-def _resolve(job: Job) -> tuple[Task, Engine]:
+def _resolve_as_planned(job: Job, record: PlanRecord) -> tuple[Task, Engine]:
+    """Load the model of an unfinished run, on the engine that it began with.
+
+    Raises `WorkDigestError` if either is not to be had.
+    """
+    _, *device, precision = record.work.engine.split("-")  # torch-bfloat16, torch-cuda-bfloat16
+    as_planned = replace(job, model=record.work.model, device=cast("Device", device[0] if device else "cpu"))
+    try:
+        task, engine = _resolve(as_planned, cast("Precision", precision))
+        problems = record.work.differences(task.work)
+    except (ModelError, UsageError) as error:
+        problems = [str(error)]
+    if problems:
+        raise WorkDigestError(
+            f"run {record.run} in {job.output.url} is not finished, and can't go on as it began "
+            f"({'; '.join(problems)}). Bring back the model or the kind of machine that it began with; or say "
+            "--overwrite stale to begin anew and make what is there anew too, or --overwrite never to keep what is "
+            "there and fill the gaps"
+        )
+    return task, engine
+
+
+def _resolve(job: Job, precision: Precision = "auto") -> tuple[Task, Engine]:
     """Load the model; the task names exactly this version, engine and precision for every worker.
 
     Places are made absolute: a worker has its own working folder and environment.
@@ -182,7 +234,8 @@ def _resolve(job: Job) -> tuple[Task, Engine]:
     translator = open_model(job.model, job.registry_url)
     # The reference's test script computes in float32, on the processor.
     compat = job.settings.pixels == "compat"
-    engine = Engine(translator, device="cpu" if compat else job.device, precision="float32" if compat else "auto")
+    device: Device = "cpu" if compat else job.device
+    engine = Engine(translator, device=device, precision="float32" if compat else precision)
     path = os.sep in job.model or job.model.endswith(SUFFIXES)
     reference = job.model if path else translator.facts.reference
     settings = job.settings
@@ -201,7 +254,7 @@ def _resolve(job: Job) -> tuple[Task, Engine]:
         output=job.output,
         model=os.path.abspath(reference) if path and "://" not in reference else reference,  # noqa: PTH100
         registry_url=open_store(ModelRegistry(job.registry_url).url).url,
-        device="cpu" if compat else job.device,
+        device=device,
         work=work,
         replace_existing=job.overwrite != "never",
         limits=Limits(max_pixels=int(settings.max_megapixels * 1_000_000)),
@@ -210,14 +263,14 @@ def _resolve(job: Job) -> tuple[Task, Engine]:
     return task, engine
 
 
-def _outputs(store: ObjectStore, listener: Listener) -> set[str]:
+def _outputs(store: ObjectStore, listener: Listener) -> Iterator[str]:
     listed = planning.counted(store.list(), "listing the output", listener)
-    return {info.key for info in listed if not info.key.startswith(layout.RESERVED)}
+    return (info.key for info in listed if not info.key.startswith(layout.RESERVED))
 
 
 def _write_plan(prepared: Prepared, run_id: str, held: Held | None) -> PlanRecord:
     job, work = prepared.job, prepared.task.work
-    units = manifest.write_units(job.output, run_id, manifest.cut(prepared.plan.items))
+    units = manifest.write_units(job.output, run_id, manifest.cut(prepared.plan.items(), prepared.plan.count))
     record = PlanRecord(
         run=run_id,
         started=_now(),
@@ -230,13 +283,16 @@ def _write_plan(prepared: Prepared, run_id: str, held: Held | None) -> PlanRecor
         considered=prepared.plan.considered,
         units=units,
         fence=held.fence if held else None,
+        asked=asked(job),
         versions=versions(),
     )
     manifest.write_plan(job.output, record)
     return record
 
 
-def _summary(prepared: Prepared, record: PlanRecord, executor: Executor, totals: Totals, seconds: float) -> RunSummary:
+def _summary(
+    prepared: Prepared, record: PlanRecord, held: Held | None, executor: Executor, totals: Totals, seconds: float
+) -> RunSummary:
     return RunSummary(
         run=record.run,
         started=record.started,
@@ -251,13 +307,14 @@ def _summary(prepared: Prepared, record: PlanRecord, executor: Executor, totals:
         work=record.work,
         work_digest=record.work_digest,
         considered=record.considered,
-        planned=len(prepared.plan.items),
+        planned=prepared.plan.count,
         ok=totals.ok,
+        ok_before=prepared.begun.totals.ok if prepared.begun else 0,
         failed=totals.failed,
         skipped=totals.skipped,
         codes=dict(sorted(totals.codes.items())),
         ms={stage: round(spent, 1) for stage, spent in totals.ms.items()},
-        fence=record.fence,
+        fence=held.fence if held else None,
         versions=record.versions,
     )
 

@@ -17,19 +17,24 @@ from translate.images.codec import EXTENSIONS, output_format, with_extension
 from translate.stores.contract import PutMode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from translate.images.picture import OutputFormat
     from translate.provenance import PlanRecord
     from translate.stores.contract import ObjectStore
 
 UNIT_ITEMS = 64
-"""Most images in a unit of work: what one worker takes at a time and one ledger segment records."""
+"""Most images in a unit of work, what one worker takes at a time and one ledger segment records, up to 1.3 million
+images. A driver that is killed leaves unrecorded, to be done again, what its workers had in hand: a unit each."""
 LEAST_ITEMS = 4
 SPREAD_UNITS = 32
 """Small runs are cut into about so many units, that several workers share them."""
-PART_UNITS = 64
-"""Units in one object of the plan (4096 images, about 1 MB)."""
+MANY_UNITS = 20_000
+"""Larger runs have larger units rather than more: each is a put, and a get for whoever reads the ledger."""
+MOST_ITEMS = 512
+"""Even then: that much work again for a killed driver's workers is minutes of a run that takes days."""
+PART_UNITS = 16
+"""Units in one object of the plan (up to 8192 images, about 2 MB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +68,15 @@ def target(key: str, format: Literal["keep", "png", "jpeg", "webp", "tiff"]) -> 
     return (key if named == wanted else with_extension(key, wanted)), wanted
 
 
-def cut(items: Sequence[Item]) -> Iterator[Unit]:
-    """Units of up to `UNIT_ITEMS` in the order given, numbered from 0."""
-    size = min(UNIT_ITEMS, max(LEAST_ITEMS, len(items) // SPREAD_UNITS))
-    for number, start in enumerate(range(0, len(items), size)):
-        yield Unit(number, tuple(items[start : start + size]))
+def cut(items: Iterable[Item], count: int) -> Iterator[Unit]:
+    """Units of fixed size, of ``count`` items in the order given, numbered from 0; one in memory at a time."""
+    size = min(UNIT_ITEMS, max(LEAST_ITEMS, count // SPREAD_UNITS))
+    size = max(size, min(MOST_ITEMS, count // MANY_UNITS))
+    rest = iter(items)
+    number = 0
+    while chunk := tuple(islice(rest, size)):
+        yield Unit(number, chunk)
+        number += 1
 
 
 def write_units(store: ObjectStore, run: str, units: Iterable[Unit]) -> int:

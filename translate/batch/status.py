@@ -139,7 +139,7 @@ def _holder(store: ObjectStore, record: PlanRecord) -> str | None:
     if record.fence is None:
         return None
     seen = lease.read(store)
-    if seen.lease is None or seen.lease.released or seen.lease.fence != record.fence or seen.modified_s is None:
+    if seen.lease is None or seen.lease.released or seen.lease.run != record.run or seen.modified_s is None:
         return ""
     held = time.time() - seen.modified_s < seen.lease.expires_after_s + CLOCKS_S
     return seen.lease.holder if held else ""

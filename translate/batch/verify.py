@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal, get_args
 
 from translate.batch import layout
-from translate.batch.history import read_runs
+from translate.batch.history import read_ledger, read_runs
 from translate.errors import AccessError, ItemError, NotFoundError, UsageError
 from translate.images.codec import has_image_extension
 from translate.images.mark import read_mark
@@ -99,7 +99,7 @@ def read_records(store: ObjectStore, prefix: str, listener: Listener) -> Records
         listener(Progress(count, None, "runs"))
         if not run.finished:
             records.unfinished.append(run.record.run)
-        for entry in run.entries.values():
+        for entry in (entry for _, entries in read_ledger(store, run.record.run) for entry in entries):
             if entry.outcome == "ok" and entry.output_key.startswith(prefix):
                 source = f"{run.record.input_url.rstrip('/')}/{entry.key}"
                 records.outputs[entry.output_key] = Recorded(run.record.run, source, entry.digest, entry.size_bytes)

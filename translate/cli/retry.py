@@ -76,7 +76,7 @@ def retry(
                 changes={name: value for name, value in changes.items() if value is not None},
                 listener=listener,
             )
-            if prepared.plan.items:
+            if not prepared.is_empty:
                 ended, stopped_by = do(prepared, executor.value, workers, listener, as_json=as_json)
     if failed.open and not as_json:
         console.remark(f"{failed.open} images of run {run} are still open; the same `translate run` command does those")

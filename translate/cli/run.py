@@ -144,7 +144,7 @@ def run(
 
         prepared = prepare(Job(**asked), listener, plan_only=dry_run)
         ended, stopped_by = None, 0
-        if prepared.plan.items and not dry_run:
+        if not prepared.is_empty and not dry_run:
             ended, stopped_by = do(prepared, executor.value, workers, listener, as_json=as_json)
     if dry_run:
         results.show_plan(prepared, as_json=as_json)

@@ -1,0 +1,150 @@
+"""What a plan needs to know of ten million keys, on disk instead of in memory: a temporary SQLite database.
+
+It has no name (SQLite removes the file as soon as it is open) and grows on disk only past `CACHE_KIB`, so a small
+plan touches no disk and a killed one leaves nothing. About 150 bytes a key of the history or the plan, in the folder
+``TMPDIR``, else ``/var/tmp``. Keys are kept as bytes, since they may hold broken Unicode.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import weakref
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from translate.batch.manifest import Item
+from translate.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from translate.batch.ledger import Entry, Outcome
+    from translate.provenance import Work
+
+CACHE_KIB = 64 * 1024
+"""Memory for the pages of the database."""
+_BATCH = 10_000
+"""Rows that are written together, and so held in memory."""
+
+_TABLES = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+CREATE TABLE past (key BLOB PRIMARY KEY, etag TEXT, output BLOB, outcome TEXT, code TEXT, work INTEGER)
+WITHOUT ROWID;
+CREATE TABLE outputs (key BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE planned (number INTEGER PRIMARY KEY, key BLOB, etag TEXT, size_bytes INTEGER, output BLOB, format TEXT);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The latest outcome of a source key."""
+
+    source_etag: str
+    output_key: str
+    outcome: Outcome
+    code: str
+    work_digest: str
+
+
+class Notebook:
+    """The past, the outputs that exist, and the items to do. For one thread at a time.
+
+    Every method raises `StoreError` if the temporary folder is full.
+    """
+
+    def __init__(self) -> None:
+        self.works: dict[str, Work] = {}
+        """What made the past, by digest."""
+        with _room():
+            self._rows = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            self._rows.executescript(f"PRAGMA cache_size = -{CACHE_KIB};{_TABLES}BEGIN")
+        weakref.finalize(self, self._rows.close)
+
+    def note_past(self, entries: Iterable[Entry], work: Work, work_digest: str) -> None:
+        """Take the outcomes of a later run; skipped items say nothing new and are passed over."""
+        self.works.setdefault(work_digest, work)
+        number = list(self.works).index(work_digest)  # a digest is longer than most keys
+        self._write("INSERT OR REPLACE INTO past VALUES (?, ?, ?, ?, ?, ?)", (
+            (_pack(entry.key), entry.source_etag, None if entry.output_key == entry.key else _pack(entry.output_key),
+             entry.outcome, entry.code, number)
+            for entry in entries if entry.outcome != "skipped"
+        ))
+
+    def note_outputs(self, keys: Iterable[str]) -> None:
+        """Take the keys that exist at the destination."""
+        self._write("INSERT OR IGNORE INTO outputs VALUES (?)", ((_pack(key),) for key in keys))
+
+    def note_planned(self, items: Iterable[Item]) -> None:
+        """Take items to do, behind those that are there."""
+        self._write("INSERT INTO planned VALUES (NULL, ?, ?, ?, ?, ?)", (
+            (_pack(item.key), item.etag, item.size_bytes, _pack(item.output_key), item.format) for item in items
+        ))
+
+    def has_past(self) -> bool:
+        """Whether there is any history."""
+        return self._one("SELECT 1 FROM past LIMIT 1") is not None
+
+    def past(self, key: str) -> Past | None:
+        """What became of a source the last time; None if it was never done."""
+        row = self._one("SELECT etag, output, outcome, code, work FROM past WHERE key = ?", _pack(key))
+        if row is None:
+            return None
+        etag, output, outcome, code, number = row
+        return Past(etag, key if output is None else _unpack(output), outcome, code, list(self.works)[number])
+
+    def has_output(self, key: str) -> bool:
+        """Whether a key exists at the destination."""
+        return self._one("SELECT 1 FROM outputs WHERE key = ?", _pack(key)) is not None
+
+    def planned(self) -> Iterator[Item]:
+        """The items to do, in the order in which they came."""
+        with _room():
+            rows = self._rows.execute("SELECT key, etag, size_bytes, output, format FROM planned ORDER BY number")
+            for key, etag, size_bytes, output, format_ in rows:
+                yield Item(_unpack(key), etag, size_bytes, _unpack(output), format_)
+
+    def thin_out(self, count: int) -> tuple[int, int]:
+        """Keep ``count`` items, evenly spread, and forget the others; returns how many were kept, and their bytes."""
+        with _room():
+            (before,) = self._rows.execute("SELECT count(*) FROM planned").fetchone()
+            if before > count:
+                # Numbers run from 1: of the steps of one item, those are kept in which count * number / before, shifted
+                # so that the spread is as far from the first as from the last item, reaches another whole number.
+                self._rows.execute(
+                    "DELETE FROM planned WHERE (number * ?1 + ?2 / 2) / ?2 = ((number - 1) * ?1 + ?2 / 2) / ?2",
+                    (count, before),
+                )
+            kept, size_bytes = self._rows.execute("SELECT count(*), total(size_bytes) FROM planned").fetchone()
+        return kept, int(size_bytes)
+
+    def _write(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+        rest = iter(rows)
+        while batch := list(islice(rest, _BATCH)):
+            with _room():
+                self._rows.executemany(statement, batch)
+
+    def _one(self, query: str, *values: bytes) -> Any:  # noqa: ANN401 - a row has a type for each column
+        with _room():
+            return self._rows.execute(query, values).fetchone()
+
+
+def _pack(key: str) -> bytes:
+    return key.encode("utf-8", "surrogatepass")
+
+
+def _unpack(key: bytes) -> str:
+    return key.decode("utf-8", "surrogatepass")
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StoreError(
+            f"the plan's notes could not be written to the temporary folder ({error}): it needs about 150 bytes for "
+            "each key of the input and of earlier runs. Make room, or set TMPDIR to a folder that has it"
+        ) from error
