@@ -38,7 +38,7 @@ UNWANTED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOIN
 
 
 class S3Server:
-    """``with S3Server() as server`` has ``endpoint_url``, ``make_bucket()`` and ``client()``."""
+    """``with S3Server() as server`` has ``endpoint_url``, ``make_bucket()``, ``client()`` and ``restart()``."""
 
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="translate-s3-"))
@@ -60,19 +60,32 @@ class S3Server:
         ):  # another process may take a port between our look and our start
             self.ports = _free_ports(4)
             self.endpoint_url = f"http://127.0.0.1:{self.ports[3]}"
-            with (self.folder / "log").open("wb") as log:
-                self.process = subprocess.Popen(
-                    _command(self.folder, self.ports),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    # One volume per new bucket instead of seven: many buckets fit.
-                    env={**os.environ, "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"},
-                    start_new_session=True,
-                )
+            self._launch()
             if self._becomes_ready() or last_try:
                 break
             self._kill()
+        self._refuse_if_dead()
+
+    def restart(self) -> None:
+        """Kill the server as a crash does, and start it again with the same data and ports; returns when it works."""
+        self._kill()
+        self._launch()
+        self._becomes_ready()
+        self._refuse_if_dead()
+
+    def _launch(self) -> None:
+        with (self.folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                _command(self.folder, self.ports),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # One volume per new bucket instead of seven: many buckets fit.
+                env={**os.environ, "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"},
+                start_new_session=True,
+            )
+
+    def _refuse_if_dead(self) -> None:
         if self.process.poll() is not None:
             raise RuntimeError("SeaweedFS did not start:\n" + (self.folder / "log").read_text()[-3000:])
 

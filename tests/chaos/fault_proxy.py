@@ -10,7 +10,6 @@ and in the Host header, which is all that it compares. Only where conditions are
 from __future__ import annotations
 
 import contextlib
-import random
 import socket
 import struct
 import threading
@@ -24,10 +23,11 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from tests.chaos.faults import LOST_ACK, Fate, Faults
-from tests.chaos.messages import BrokenOff, Message, read_body, read_head
+from tests.chaos.messages import BrokenOffError, Message, read_body, read_head
 from tests.s3_server import ENVIRONMENT
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
 
 HOUR_S = 3600
@@ -76,7 +76,7 @@ class FaultProxy:
         upstream = _Upstream(self._upstream)
         with contextlib.closing(upstream), client, client.makefile("rb") as stream:
             # Whatever breaks on either side, the client sees its connection end.
-            with contextlib.suppress(OSError, BrokenOff):
+            with contextlib.suppress(OSError, BrokenOffError):
                 while (request := read_head(stream)) is not None:
                     if request.get("Expect"):
                         client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -153,11 +153,11 @@ class _Upstream:
         self._stream: BinaryIO
 
     def ask(self, request: Message) -> Message:
-        """The server's answer. Raises `OSError` or `BrokenOff` if it has none."""
+        """The server's answer. Raises `OSError` or `BrokenOffError` if it has none."""
         kept = self._socket is not None
         try:
             return self._ask(request)
-        except (OSError, BrokenOff):
+        except (OSError, BrokenOffError):
             self.close()
             if not kept:
                 raise
@@ -171,7 +171,7 @@ class _Upstream:
         self._socket.sendall(request.head() + request.body)
         answer = read_head(self._stream)
         if answer is None:
-            raise BrokenOff("no answer")
+            raise BrokenOffError("no answer")
         read_body(self._stream, answer, to=request.method)
         if (answer.get("Connection") or "").lower() == "close":
             self.close()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 BODILESS = ("204", "304")
 
 
-class BrokenOff(Exception):
+class BrokenOffError(Exception):
     """The other side hung up in the middle of a message."""
 
 
@@ -99,12 +99,12 @@ def _chunks(stream: BinaryIO) -> list[bytes]:
 def _exactly(stream: BinaryIO, size: int) -> bytes:
     data = stream.read(size)
     if len(data) < size:
-        raise BrokenOff(f"{len(data)} of {size} bytes")
+        raise BrokenOffError(f"{len(data)} of {size} bytes")
     return data
 
 
 def _text(line: bytes) -> str:
-    """A line without its end. Raises `BrokenOff` if the end is missing."""
+    """A line without its end. Raises `BrokenOffError` if the end is missing."""
     if not line.endswith(b"\n"):
-        raise BrokenOff("in the head")
+        raise BrokenOffError("in the head")
     return line.rstrip(b"\r\n").decode("latin-1")
