@@ -24,6 +24,7 @@ BORDERS = {
     "botocore": ("translate/stores/_s3_client.py", "translate/stores/s3.py"),
     "cv2": ("translate/images/",), "PIL": ("translate/images/",),
     "albumentations": ("translate/images/augment.py",), "pyarrow": ("translate/datasets/_manifest.py",),
+    "c2pa": ("translate/images/credentials.py",),
     "ray": ("pipelines/",), "pipelines": ("pipelines/",),
     "typer": ("translate/cli/",), "rich": ("translate/cli/",), "jinja2": ("translate/pages/",),
     "tensorboard": ("translate/training/events.py",),

@@ -89,7 +89,17 @@ def read_mark(data: bytes) -> Mark | None:
         found = _properties(packet)
     except (expat.ExpatError, _RefusedError):
         return None
-    return _mark(found)
+    return checked_mark(found)
+
+
+def checked_mark(found: Mapping[str, str]) -> Mark | None:
+    """The mark of these fields and ``source_type``, if we could have written it: strangers' text goes no further."""
+    if found.keys() != set(_PROPERTIES.values()) or found["source_type"] != SOURCE_TYPE:
+        return None
+    mark = Mark(**{name: value for name, value in found.items() if name != "source_type"})
+    digests = (mark.model_digest, mark.source_digest, mark.work_digest)
+    printable = mark.model.isprintable() and 0 < len(mark.model) <= _LONGEST_MODEL
+    return mark if printable and all(_DIGEST.fullmatch(digest) for digest in digests) else None
 
 
 class _RefusedError(Exception):
@@ -130,13 +140,3 @@ def _properties(packet: bytes) -> Mapping[str, str]:
     parser.CharacterDataHandler = text.append
     parser.Parse(packet.rstrip(b"\0 \n"), True)  # noqa: FBT003 - expat's own signature
     return found
-
-
-def _mark(found: Mapping[str, str]) -> Mark | None:
-    """Only what we could have written: strangers' text goes no further."""
-    if found.keys() != set(_PROPERTIES.values()) or found["source_type"] != SOURCE_TYPE:
-        return None
-    mark = Mark(**{name: value for name, value in found.items() if name != "source_type"})
-    digests = (mark.model_digest, mark.source_digest, mark.work_digest)
-    printable = mark.model.isprintable() and 0 < len(mark.model) <= _LONGEST_MODEL
-    return mark if printable and all(_DIGEST.fullmatch(digest) for digest in digests) else None
