@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-WRITE_TOKEN = "translate-write-token"
+WRITE_TOKEN = "translate-write-token"  # noqa: S105 - no secret
 """Metadata: a word of one put alone. Whoever finds it at an object knows that this very put took effect."""
 
 
