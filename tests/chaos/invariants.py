@@ -270,3 +270,9 @@ def _compare(before: Mapping[str, Found], after: Mapping[str, Found], what: str)
     new = [f"{what} got {key!r}" for key in sorted(set(after) - set(before) - probe)]
     changed = [key for key in sorted(set(before) & set(after) - probe) if before[key] != after[key]]
     return gone + new + [f"{what} has another {key!r}" for key in changed]
+
+
+def unsettled(output: Mapping[str, Found]) -> list[str]:
+    """Sources whose last outcome is one that the next run tries again."""
+    last = {key: entry["code"] for run in read_runs(output, []) for key, entry in run.entries.items()}
+    return sorted(key for key, code in last.items() if code.startswith(_TRIED_AGAIN))
