@@ -53,13 +53,15 @@ class Domains(Frozen):
 
 
 class Run(Frozen):
-    """How the batch job treats images; size, format, quality and pixels decide what outputs look like."""
+    """How the batch job treats images; size, format, quality, exif and pixels decide what outputs are."""
 
     size: int | Literal["native"] = "native"
     """Working size: the short side in pixels, or the image's own. Results return to the input's size."""
     format: Literal["keep", "png", "jpeg", "webp", "tiff"] = "keep"
     quality: int = Field(default=92, ge=1, le=100)
     """Of JPEG and WebP."""
+    exif: Literal["drop", "keep"] = "drop"
+    """Whether EXIF of the source goes into its output: camera, time, place and owner."""
     pixels: Literal["exact", "compat"] = "exact"
     """``compat`` reproduces the test script of pytorch-CycleGAN-and-pix2pix."""
     max_megapixels: float = Field(default=100.0, gt=0)

@@ -41,17 +41,26 @@ class Work(Record):
     """Working size: short side in pixels, or the image's own."""
     format: Literal["keep", "png", "jpeg", "webp", "tiff"]
     quality: int
+    exif: Literal["drop", "keep"] = "drop"
+    """Whether outputs carry EXIF of their sources."""
     pixels: Literal["exact", "compat"]
     engine: str
     """Engine with its precision, e.g. ``torch-bfloat16``."""
     mark: str = "none"
-    """How an output says what made it, see `translate.images.mark.VERSION`; runs from before there were marks
-    recorded nothing of it."""
+    """How an output says what made it: `translate.images.mark.VERSION`, and ``+`` that of
+    `translate.images.credentials` where it is signed. Runs from before there were marks recorded nothing of it."""
 
     @property
     def digest(self) -> str:
         """``sha256:<hex>`` of everything but the model's name."""
-        return digest(self.model_dump(exclude={"model"}))
+        # What all outputs were before there was a choice is left out, so that those stay the same work.
+        left_out = {"model", "exif"} if self.exif == "drop" else {"model"}
+        return digest(self.model_dump(exclude=left_out))
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether outputs have Content Credentials, see `translate.images.credentials`."""
+        return "+" in self.mark
 
     def differences(self, other: Work) -> list[str]:
         """What another work has otherwise, in words: ``["model: a@1 -> b@2", "format: keep -> png"]``."""
@@ -63,7 +72,7 @@ class Work(Record):
                     f"{name} ({work.model_digest[7:19]})" for name, work in ((before, self), (after, other))
                 )
             found.append(f"model: {before} -> {after}")
-        for field in ("size", "format", "quality", "pixels", "engine", "mark"):
+        for field in ("size", "format", "quality", "exif", "pixels", "engine", "mark"):
             before, after = getattr(self, field), getattr(other, field)
             if before != after:
                 found.append(f"{field}: {before} -> {after}")

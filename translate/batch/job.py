@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
-from translate.batch import conflicts, layout, lease, manifest, planning
+from translate.batch import conflicts, layout, lease, manifest, planning, stages
 from translate.batch.executor import open_executor
 from translate.batch.history import note_history
 from translate.batch.holding import FencedStore, hold
@@ -25,7 +25,6 @@ from translate.batch.report import Highlights, write_page
 from translate.batch.resume import Rest, asked, find, read_begun
 from translate.batch.worker import Task
 from translate.errors import LockedError, ModelError, StoreError, UsageError, WorkDigestError
-from translate.images.mark import VERSION as MARK_VERSION
 from translate.images.picture import Limits
 from translate.progress import Progress, silent
 from translate.provenance import PlanRecord, RunSummary, Work, versions
@@ -247,7 +246,8 @@ def _resolve(job: Job, precision: Precision = "auto") -> tuple[Task, Engine]:
         quality=settings.quality,
         pixels=settings.pixels,
         engine=engine.name,
-        mark=MARK_VERSION,
+        exif=settings.exif,
+        mark=stages.marking(),
     )
     task = Task(
         source=job.source,

@@ -70,7 +70,7 @@ def prepare_retry(
     """
     record = failed.record
     work = record.work
-    kept = {name: getattr(work, name) for name in ("size", "format", "quality", "pixels")}
+    kept = {name: getattr(work, name) for name in ("size", "format", "quality", "exif", "pixels")}
     job = Job(
         pipeline=record.pipeline,
         source=source,

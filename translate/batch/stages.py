@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from translate.errors import ItemError, NotFoundError, PreconditionError
-from translate.images import codec
+from translate.images import codec, credentials
+from translate.images.mark import VERSION as MARK_VERSION
 from translate.images.mark import Mark, model_label, to_xmp
 from translate.images.resize import resize, short_side
 from translate.images.tensors import to_channels, to_pixels, to_tensor
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
     from translate.batch.manifest import Item
     from translate.engines.torch import Engine
-    from translate.images.picture import Frames, Limits, OutputFormat, Picture
+    from translate.images.credentials import Signer
+    from translate.images.picture import ExifChoice, Frames, Limits, OutputFormat, Picture
     from translate.provenance import Work
     from translate.stores.contract import ObjectInfo, ObjectStore
 
@@ -55,9 +57,9 @@ def get(store: ObjectStore, item: Item) -> bytes:
         ) from error
 
 
-def decode(data: bytes, limits: Limits, frames: Frames) -> Picture:
+def decode(data: bytes, limits: Limits, frames: Frames, exif: ExifChoice = "drop") -> Picture:
     """Bytes of any image format we read -> upright sRGB picture; raises `ItemError` for what is refused."""
-    return codec.decode(data, limits, frames=frames)
+    return codec.decode(data, limits, frames=frames, exif=exif)
 
 
 def translate(picture: Picture, engine: Engine, work: Work) -> Picture:
@@ -106,15 +108,31 @@ def _translate_compat(picture: Picture, engine: Engine) -> Picture:
     return replace(picture, pixels=pixels, alpha=None)
 
 
+def marking() -> str:
+    """How this machine marks outputs, for `Work.mark`. Raises `UsageError` if it is to sign them and can't."""
+    if not credentials.signing_is_asked_for():
+        return MARK_VERSION
+    credentials.open_signer()
+    return f"{MARK_VERSION}+{credentials.VERSION}"
+
+
 def mark_of(source: bytes, work: Work) -> Mark:
     """What the output of these source bytes by this work will say of itself."""
     digest = "sha256:" + hashlib.sha256(source).hexdigest()
     return Mark(model_label(work.model), work.model_digest, digest, work.digest)
 
 
-def encode(picture: Picture, format: OutputFormat, quality: int, mark: Mark) -> bytes:  # noqa: A002
-    """Picture -> bytes of ``format``, marked; the same picture and mark always give the same bytes."""
-    return codec.encode(picture, format, quality, to_xmp(mark))
+def encode(
+    picture: Picture,
+    format: OutputFormat,  # noqa: A002 - the field's own word
+    quality: int,
+    mark: Mark,
+    signer: Signer | None = None,
+) -> bytes:
+    """Picture -> bytes of ``format``, marked; the same picture and mark always give the same bytes, but for a
+    signature."""
+    data = codec.encode(picture, format, quality, to_xmp(mark))
+    return data if signer is None else signer.sign(data, mark)
 
 
 def put(store: ObjectStore, item: Item, data: bytes, *, replace_existing: bool) -> ObjectInfo | None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, cast
 from translate.batch import stages
 from translate.batch.ledger import EXISTS, Entry, unhappy
 from translate.errors import AccessError, ItemError, ModelError
+from translate.images.credentials import open_signer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -87,6 +88,7 @@ class Worker:
         enough."""
         self._task = task
         self._engine = engine
+        self._signer = open_signer() if task.work.is_signed else None
         networks = cores if engine.device == "cpu" else 1
         self._threads = networks + SPARE_THREADS
         self._network = threading.BoundedSemaphore(networks)
@@ -131,7 +133,7 @@ class Worker:
             with _timed(ms, "get"):
                 source = stages.get(task.source, item)
             with _timed(ms, "decode"):
-                picture = stages.decode(source, task.limits, task.frames)
+                picture = stages.decode(source, task.limits, task.frames, task.work.exif)
             with self._turn(picture):
                 if stopped():
                     return None
@@ -139,7 +141,7 @@ class Worker:
                     picture = stages.translate(picture, self._engine, task.work)
             with _timed(ms, "encode"):
                 mark = stages.mark_of(source, task.work)
-                data = stages.encode(picture, item.format, task.work.quality, mark)
+                data = stages.encode(picture, item.format, task.work.quality, mark, self._signer)
             with _timed(ms, "put"):
                 info = stages.put(task.output, item, data, replace_existing=task.replace_existing)
         except ItemError as error:

@@ -50,6 +50,13 @@ class Format(StrEnum):
     tiff = "tiff"
 
 
+class Exif(StrEnum):
+    """Values of ``--exif``."""
+
+    drop = "drop"
+    keep = "keep"
+
+
 class Pixels(StrEnum):
     """Values of ``--pixels``."""
 
@@ -90,6 +97,9 @@ def run(
         Format | None, typer.Option("--format", help="Of the outputs; keep: as the input is named.")
     ] = None,
     quality: Annotated[int | None, typer.Option(min=1, max=100, help="Of JPEG and WebP; default 92.")] = None,
+    exif: Annotated[
+        Exif | None, typer.Option(help="Of the source, with place and owner; default: drop.")
+    ] = None,
     pixels: Annotated[
         Pixels | None,
         typer.Option(help="compat: as the pytorch-CycleGAN-and-pix2pix test script, 256 x 256."),
@@ -116,6 +126,7 @@ def run(
         "size": _size(size),
         "format": image_format and image_format.value,
         "quality": quality,
+        "exif": exif and exif.value,
         "pixels": pixels and pixels.value,
         "max_megapixels": max_megapixels,
         "frames": frames and frames.value,

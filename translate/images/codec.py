@@ -25,9 +25,10 @@ from translate.images._color import (
     to_srgb,
     upright,
 )
+from translate.images._exif import carried
 from translate.images._reader import PILLOW_FAULTS, border, open_image
 from translate.images._sniff import sniff
-from translate.images.picture import Format, Frames, Limits, OutputFormat, Picture
+from translate.images.picture import ExifChoice, Format, Frames, Limits, OutputFormat, Picture
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -71,13 +72,14 @@ def probe(data: bytes) -> ImageFacts:
 
 
 def decode(
-    data: bytes, limits: Limits = _DEFAULT_LIMITS, *, frames: Frames = "first"
+    data: bytes, limits: Limits = _DEFAULT_LIMITS, *, frames: Frames = "first", exif: ExifChoice = "drop"
 ) -> Picture:
     """Decode an image file to upright 8-bit sRGB, with its alpha.
 
     Limits hold before any pixel is decoded. Of several frames or pages the first is taken and noted, or, with
-    ``frames="refuse"``, none. EXIF orientation is applied; no metadata is kept. Raises `ItemError`: those of
-    `probe`, ``input.too_large``, ``input.animated``.
+    ``frames="refuse"``, none. EXIF orientation is applied; no metadata is kept, or with ``exif="keep"`` what EXIF
+    says of camera, time, place and owner. Raises `ItemError`: those of `probe`, ``input.too_large``,
+    ``input.animated``.
     """
     if len(data) > limits.max_bytes:
         raise ItemError("input.too_large", f"the file has {len(data):,} bytes; at most {limits.max_bytes:,} "
@@ -87,7 +89,7 @@ def decode(
         image = open_image(data, format_)
         facts = _facts(image, data, format_)
         _check(facts, image, limits, frames)
-        return _picture(image, data, facts)
+        return _picture(image, data, facts, exif)
 
 
 def _facts(image: ImageFile, data: bytes, format_: Format) -> ImageFacts:
@@ -124,7 +126,7 @@ def _check(facts: ImageFacts, image: ImageFile, limits: Limits, frames: Frames) 
                                                   "itself; develop or save it as PNG, JPEG or plain TIFF")
 
 
-def _picture(image: ImageFile, data: bytes, facts: ImageFacts) -> Picture:
+def _picture(image: ImageFile, data: bytes, facts: ImageFacts, exif: ExifChoice) -> Picture:
     notes = ["first_frame"] if facts.frames > 1 else []
     # Loading clears some of what the header said, and Pillow turns a TIFF upright by itself.
     tags = dict(getattr(image, "tag_v2", {}))
@@ -145,7 +147,10 @@ def _picture(image: ImageFile, data: bytes, facts: ImageFacts) -> Picture:
         if not is_tiff:
             pixels = upright(pixels, orientation)
             alpha = None if alpha is None else upright(alpha, orientation)
-    return Picture(pixels, alpha, facts.format, tuple(notes))
+    kept = carried(image) if exif == "keep" else b""
+    if kept is None:
+        notes.append("exif_lost")
+    return Picture(pixels, alpha, facts.format, tuple(notes), kept or b"")
 
 
 def _exif_orientation(image: ImageFile) -> int:
@@ -160,7 +165,7 @@ _SAVE_OPTIONS: dict[OutputFormat, dict[str, Any]] = {
     "png": {"compress_level": 3},  # half the time of Pillow's default level and no bigger
     "jpeg": {"subsampling": 0},  # colour at full resolution: paintings have sharp edges between hues
     "webp": {"method": 2},
-    "tiff": {"compression": "tiff_lzw"},  # four times as fast as deflate, and 7% bigger
+    "tiff": {},  # see `_tags`: LZW is four times as fast as deflate, and 7% bigger
 }
 _LONGEST_SIDE_PX: dict[OutputFormat, int] = {"png": 2**31 - 1, "jpeg": 65_500, "webp": 16_383, "tiff": 2**31 - 1}
 
@@ -175,7 +180,8 @@ def encode(
 
     ``quality`` (1 to 100) is that of JPEG and WebP. Alpha is carried in PNG, WebP and TIFF; JPEG has none,
     so the picture is laid on white there (`loses_alpha` says when). No metadata is written but the packet ``xmp``
-    (see `translate.images.mark`): the pixels are sRGB and upright, which is what readers assume. Raises
+    (see `translate.images.mark`) and the picture's ``exif``: the pixels are sRGB and upright, which is what readers
+    assume. Raises
     `ItemError` ``output.invalid`` where a side is longer than the format can hold.
     """
     height, width = picture.pixels.shape[:2]
@@ -190,21 +196,33 @@ def encode(
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     out = io.BytesIO()
     lossy = {"quality": quality} if format in ("jpeg", "webp") else {}
-    image.save(out, format.upper(), **lossy, **_SAVE_OPTIONS[format], **_metadata(format, xmp))
+    image.save(out, format.upper(), **lossy, **_SAVE_OPTIONS[format], **_metadata(format, xmp, picture.exif))
     return out.getvalue()
 
 
-def _metadata(format: OutputFormat, xmp: bytes) -> dict[str, Any]:  # noqa: A002
-    """Options for saving with an XMP packet, which each format keeps in a place of its own."""
+def _metadata(format: OutputFormat, xmp: bytes, exif: bytes) -> dict[str, Any]:  # noqa: A002
+    """Options for saving with XMP and EXIF, which each format keeps in a place of its own."""
     if format == "tiff":
-        return {"tiffinfo": {_PREDICTOR: _HORIZONTAL} | ({_XMP: xmp} if xmp else {})}
-    if not xmp:
-        return {}
-    if format != "png":
-        return {"xmp": xmp}
-    chunks = PngInfo()
-    chunks.add_itxt("XML:com.adobe.xmp", xmp.decode())
-    return {"pnginfo": chunks}
+        return _tags(xmp, exif)
+    options: dict[str, Any] = {"exif": exif} if exif else {}
+    if xmp and format == "png":
+        options["pnginfo"] = PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp.decode())
+    elif xmp:
+        options["xmp"] = xmp
+    return options
+
+
+def _tags(xmp: bytes, exif: bytes) -> dict[str, Any]:
+    """A TIFF with EXIF is not compressed: what compresses, libtiff, does not write EXIF's directories."""
+    tags = Image.Exif()
+    if exif:
+        tags.load(exif)
+    else:
+        tags[_PREDICTOR] = _HORIZONTAL
+    if xmp:
+        tags[_XMP] = xmp
+    return {"exif": tags, "compression": "raw" if exif else "tiff_lzw"}
 
 
 def loses_alpha(picture: Picture, format: OutputFormat) -> bool:  # noqa: A002

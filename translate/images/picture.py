@@ -13,6 +13,8 @@ Format = Literal["png", "jpeg", "webp", "tiff", "gif", "bmp"]
 OutputFormat = Literal["png", "jpeg", "webp", "tiff"]
 Frames = Literal["first", "refuse"]
 """What is made of a file with several frames or pages."""
+ExifChoice = Literal["drop", "keep"]
+"""Whether EXIF that tells of camera, time, place and owner is carried to the output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +39,6 @@ class Picture:
     """What the source's content was, whatever its name said."""
     notes: tuple[str, ...] = ()
     """Stable words for what was lost or chosen: ``first_frame``, ``precision_16_to_8``, ``icc_converted``,
-    ``icc_invalid``, ``cmyk_without_profile``, ``exif_rotated``."""
+    ``icc_invalid``, ``cmyk_without_profile``, ``exif_rotated``, ``exif_lost``."""
+    exif: bytes = b""
+    """EXIF to carry to the output, empty unless it was asked for; upright, without what describes pixels."""
