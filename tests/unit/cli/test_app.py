@@ -79,7 +79,7 @@ def test_our_error_as_json():
 def test_a_mistake_in_the_arguments_as_json():
     for arguments, words in (
         (("pipelines", "list", "--nonsense"), "No such option: --nonsense"),
-        (("run", "--workers", "many"), "Invalid value for '--workers'"),
+        (("run", "--limit", "many"), "Invalid value for '--limit'"),
         (("pipelines", "show"), "Missing argument"),
         (("translatte",), "No such command 'translatte'"),
     ):

@@ -1,0 +1,105 @@
+"""`translate run --watch`: the same job again and again, for what has arrived."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from translate.batch.executor import engine_of_workers
+from translate.batch.job import Job, prepare
+from translate.batch.watch import Pause, fingerprint, settled
+from translate.cli import console
+from translate.cli._run_results import show_begun
+from translate.cli._running import do, show_end
+from translate.errors import ItemsFailedError, LockedError, TranslateError, UnavailableError
+from translate.pages.template import readable
+from translate.progress import duration, silent
+
+if TYPE_CHECKING:
+    from translate.batch.job import Prepared
+    from translate.batch.workers import Workers
+
+
+def watch_input(
+    asked: dict[str, Any], executor: str, workers: Workers, every_s: float, *, as_json: bool
+) -> NoReturn:
+    """Do rounds of a job, ``every_s`` seconds apart, until a signal or a mistake ends it; ``asked`` are the fields of
+    the `Job`.
+
+    A store that cannot be reached and another run at work are waited for; the rest of what a run raises ends it.
+    """
+    device, engine = engine_of_workers(executor, workers, asked["device"])
+    job = Job(**{**asked, "source": settled(asked["source"]), "device": device, "engine": engine})
+    url = job.source.url
+    if as_json:
+        console.result_json({"event": "watching", "input_url": url, "every_seconds": every_s})
+    else:
+        console.remark(f"watching {readable(url)}; Ctrl-C ends it")
+    rounds, pause, was_locked = _Rounds(job, executor, workers, as_json=as_json), Pause(every_s), False
+    while True:
+        try:
+            pause.note(trouble=not rounds.do())
+            was_locked = False
+        except LockedError as error:
+            if not was_locked:
+                _wait(error, "watching until it has ended", as_json=as_json)
+            was_locked = True
+        except UnavailableError as error:
+            pause.note(trouble=True)
+            _wait(error, f"trying again in {duration(pause.seconds)}", as_json=as_json)
+            was_locked = False
+        time.sleep(pause.seconds)
+
+
+class _Rounds:
+    """One round after the other."""
+
+    def __init__(self, job: Job, executor: str, workers: Workers, *, as_json: bool) -> None:
+        self._job, self._executor, self._workers, self._as_json = job, executor, workers, as_json
+        self._is_first = True
+        self._idle_at = ""
+        """Fingerprint of the input when nothing was to do; neither model nor output are looked at until it changes."""
+
+    def do(self) -> bool:
+        """Do what there is to do; False if something was, but no image was translated."""
+        now = fingerprint(self._job.source, self._job.selection)
+        if now != self._idle_at:
+            prepared = self._prepare()
+            if not prepared.is_empty:
+                return self._translate(prepared)
+            self._idle_at = now
+        if self._as_json:
+            console.result_json({"event": "nothing_to_do"})
+        return True
+
+    def _prepare(self) -> Prepared:
+        """Only the first planning is shown: it may be the one over millions of images."""
+        first, self._is_first = self._is_first, False
+        shown = console.slow_progress("planning", as_json=self._as_json) if first else nullcontext(silent)
+        with shown as listener:
+            return prepare(self._job, listener)
+
+    def _translate(self, prepared: Prepared) -> bool:
+        if prepared.begun is not None:
+            show_begun(prepared.begun, as_json=self._as_json)
+        with console.progress(self._job.pipeline or self._job.model, as_json=self._as_json) as listener:
+            ended, stopped_by = do(prepared, self._executor, self._workers, listener, as_json=self._as_json)
+        try:
+            show_end(ended, stopped_by, prepared.job.settings.fail_share, as_json=self._as_json)
+        except ItemsFailedError as error:
+            _wait(error, "watching on", as_json=self._as_json)
+        if stopped_by:  # too late to stop the run, in time for the next
+            raise typer.Exit(128 + stopped_by)
+        return ended.totals.ok > 0
+
+
+def _wait(error: TranslateError, then: str, *, as_json: bool) -> None:
+    """Say why a round did not do all, and what comes now."""
+    if as_json:
+        kind, message = type(error).__name__, str(error)
+        console.remark(console.json_line("warning", {"kind": kind, "message": message, "then": then}))
+    else:
+        console.remark(f"{error}\n{then}")
