@@ -21,6 +21,7 @@ from translate.batch.lease import KEY, Lease
 from translate.errors import LockedError, PreconditionError, TranslateError, UnavailableError
 from translate.progress import duration
 from translate.stores.contract import IfUnchanged, PutMode
+from translate.stores.patience import bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -55,7 +56,8 @@ def hold(store: ObjectStore, run: str, seen: Seen) -> Iterator[Held | None]:
         expires_after_s=leases.EXPIRES_AFTER_S,
     )
     begun = _Stopwatch()
-    held = Held(store, lease, _take(store, lease, seen), begun)
+    # The holder is told at once what it cannot do: a renewal that waits for the store is none.
+    held = Held(bare(store), lease, _take(store, lease, seen), begun)
     try:
         yield held
     finally:

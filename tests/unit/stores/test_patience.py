@@ -112,8 +112,7 @@ def test_a_listing_goes_on_where_it_broke(monkeypatch):
         keys.append(info.key)
         time.sleep(0.3)  # who takes their time with what is listed has not lost patience
     assert keys == list("bcdefg")
-    assert store.asked == ["a", "c", "e", "g"][: len(store.asked)]
-    assert len(store.asked) == 3
+    assert store.asked == ["a", "c", "e"]
 
 
 @pytest.mark.parametrize("error", [NotFoundError("no"), StoreError("the disk is full")])
@@ -219,14 +218,14 @@ def test_the_gate_halves_once_a_round_and_opens_again_by_and_by():
     together, enough = threading.Barrier(8), threading.Barrier(8)
 
     def one():
-        with pytest.raises(BusyError), gate.passage():
+        with gate.passage():
             together.wait()
             enough.wait()
             raise BusyError("SlowDown")
 
     with ThreadPoolExecutor(8) as threads:
         for future in [threads.submit(one) for _ in range(8)]:
-            future.result()
+            assert isinstance(future.exception(), BusyError)
     assert gate.most == 4, "eight that failed together are one failure"
     fail(gate)
     assert gate.most == 1

@@ -1,0 +1,47 @@
+"""Telling a store that fails everybody from an object that it does not hand out: the first ends the run, the second
+costs one image.
+
+An image that a store has failed waits here until another gets through, which clears it as an image's own trouble.
+After a few in a row it is the store's (credentials that ran out, a clock that is off, a server that is gone), and
+those that wait are none of them recorded: the next run tries them as if this one had not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from translate.errors import AccessError, UnavailableError
+
+if TYPE_CHECKING:
+    from translate.batch.ledger import Entry
+    from translate.errors import StoreError
+
+IN_A_ROW = 3
+_ERRORS: dict[str | None, type[StoreError]] = {"store.access": AccessError, "store.unavailable": UnavailableError}
+
+
+class Breaker:
+    """Holds back what a store has failed until it is known whose trouble it is."""
+
+    def __init__(self) -> None:
+        self._held: list[Entry] = []
+        self._in_a_row = 0
+
+    def passed(self, entry: Entry) -> list[Entry]:
+        """The entries that are certain now that this one has come, in their order.
+
+        Raises `AccessError` or `UnavailableError`, as the last of `IN_A_ROW` says.
+        """
+        self._held.append(entry)
+        if entry.code not in _ERRORS:
+            self._in_a_row = 0
+            return self.rest()
+        self._in_a_row += 1
+        if self._in_a_row >= IN_A_ROW:
+            raise _ERRORS[entry.code](f"a store refused {self._in_a_row} images in a row; the last: {entry.message}")
+        return []
+
+    def rest(self) -> list[Entry]:
+        """Those that wait, when no others will come."""
+        certain, self._held = self._held, []
+        return certain
