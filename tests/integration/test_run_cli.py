@@ -272,7 +272,7 @@ def test_a_signal_stops_gently_and_the_same_command_goes_on(translate_run, regis
     flags = ["--input", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--executor", "local"]
     program = [sys.executable, "-c", "from translate.cli.app import main; main()"]
     command = [*program, "run", "--model", "tiny", "--registry", registry, *flags]
-    before = 0
+    before, stopped = 0, ""
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         pipe = subprocess.PIPE
         with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=_environment()) as process:
@@ -284,13 +284,17 @@ def test_a_signal_stops_gently_and_the_same_command_goes_on(translate_run, regis
                 process.kill()
         assert process.returncode == code, err
         assert "the same command goes on" in out
+        assert err.startswith(stopped)
         done = len(contents(open_store(str(tmp_path / "out"))))
-        assert f"stopped: {done - before} of {120 - before} images" in out
+        assert f"stopped: {done} of 120 images" in out
         assert before < done < 120
         before = done
+        (name,) = (path.name for path in (tmp_path / "out" / "_translate" / "runs").iterdir())
+        stopped = f"going on with run {name}: {done} of 120 images are done\n"
     code, out, _ = translate_run(*flags)
     assert code == EXIT_OK
-    assert f"{120 - before} of {120 - before} images translated in" in out
+    assert f"120 of 120 images translated, {120 - before} of them in" in out
+    assert f"went on with run {name}, where {before} were done before; what has arrived or changed since then" in out
     assert len(contents(open_store(str(tmp_path / "out")))) == 120
 
 

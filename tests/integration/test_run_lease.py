@@ -94,7 +94,7 @@ def test_a_killed_run_keeps_the_next_out_until_its_lease_expires(registry, tmp_p
     with started(registry, tmp_path) as third:
         out, err = third.communicate(timeout=200)
     assert third.returncode == EXIT_OK, err
-    assert " images translated in" in out
+    assert f"{IMAGES} of {IMAGES} images translated, " in out
     assert len(contents(open_store(str(tmp_path / "out")))) == IMAGES
     assert (held(tmp_path).lease.fence, held(tmp_path).lease.released) == (2, True)
     (summary,) = (tmp_path / "out").glob("_translate/runs/*/summary.json")

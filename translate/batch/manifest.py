@@ -33,8 +33,8 @@ MANY_UNITS = 20_000
 """Larger runs have larger units rather than more: each is a put, and a get for whoever reads the ledger."""
 MOST_ITEMS = 512
 """Even then: that much work again for a killed driver's workers is minutes of a run that takes days."""
-PART_UNITS = 16
-"""Units in one object of the plan (up to 8192 images, about 2 MB)."""
+PART_UNITS = 32
+"""Units in one object of the plan (up to 16,384 images, about 4 MB)."""
 
 
 @dataclass(frozen=True, slots=True)

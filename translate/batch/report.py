@@ -125,6 +125,7 @@ def _render(summary: RunSummary, highlights: Highlights, samples: list[Sample]) 
             executor=summary.executor,
             work=summary.work.model_dump(),
             ok=summary.ok,
+            ok_before=summary.ok_before,
             failed=summary.failed,
             skipped=summary.skipped,
             not_images=summary.considered.not_image,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from translate.batch.job import Ended, Prepared
+    from translate.batch.resume import Begun
     from translate.provenance import Considered, RunSummary
 
 
@@ -29,6 +30,8 @@ def show_plan(prepared: Prepared, *, as_json: bool) -> None:
                 "work": work.model_dump(),
                 "seconds": expected.seconds,
                 "basis": expected.basis,
+                "resumes": prepared.begun.record.run if prepared.begun else None,
+                "left": prepared.left,
             }
         )
         return
@@ -37,9 +40,21 @@ def show_plan(prepared: Prepared, *, as_json: bool) -> None:
         f"model {work.model} ({work.engine}), size {work.size}, format {work.format}, "
         f"quality {work.quality}, pixels {work.pixels}"
     )
+    if prepared.begun is not None:
+        console.result(
+            f"goes on with run {prepared.begun.record.run}, which is not finished: {prepared.left} of "
+            f"{prepared.plan.count} images are left. It was planned with:"
+        )
     console.table(["", "IMAGES"], _considered(considered))
     time_text = "unknown" if expected.seconds is None else f"about {duration(expected.seconds)}"
     console.result(f"to read: {_bytes(considered.bytes)}; expected time: {time_text} ({readable(expected.basis)})")
+
+
+def show_begun(begun: Begun, *, as_json: bool) -> None:
+    """A run that was not finished is gone on with."""
+    if not as_json:
+        done, planned = begun.totals.count, begun.record.considered.to_do
+        console.remark(f"going on with run {begun.record.run}: {done} of {planned} images are done")
 
 
 def show_nothing(prepared: Prepared, *, as_json: bool) -> None:
@@ -60,7 +75,7 @@ def show_stopped(ended: Ended, *, as_json: bool) -> None:
     """The run was stopped by a signal."""
     done = ended.totals.count
     if as_json:
-        console.result_json({"event": "stopped", "done": done, "planned": ended.planned})
+        console.result_json({"event": "stopped", "done": done, "planned": ended.planned, **_resumed(ended)})
         return
     console.result(
         f"stopped: {done} of {ended.planned} images are done and recorded; the same command goes on with the others"
@@ -76,6 +91,7 @@ def show_summary(ended: Ended, *, as_json: bool) -> None:
             {
                 "event": "summary",
                 "images_per_second": round(summary.images_per_second, 3),
+                **_resumed(ended),
                 **summary.model_dump(),
             }
         )
@@ -83,10 +99,18 @@ def show_summary(ended: Ended, *, as_json: bool) -> None:
     console.table(["OUTCOME", "IMAGES"], outcomes(summary.ok, summary.codes))
     if passed := _passed_over(summary.considered):
         console.result(f"not in this run: {', '.join(passed)}")
+    since = f", {summary.ok - summary.ok_before} of them" if ended.begun else ""
     console.result(
-        f"{summary.ok} of {summary.planned} images translated in {_time(summary.seconds)}, "
+        f"{summary.ok} of {summary.planned} images translated{since} in {_time(summary.seconds)}, "
         f"{rate(summary.images_per_second)} images/s, {_executor(summary)}, {summary.work.engine}"
     )
+    if ended.begun is not None:
+        console.result(
+            f"went on with run {ended.begun.record.run}, where {ended.begun.totals.count} were done before; what has "
+            "arrived or changed since then is for the next run: the same command again"
+        )
+    if summary.considered.not_sampled:
+        console.result("this was a sample; the same command without --sample translates the others")
     if summary.fence is None:
         console.result(
             "not locked: the output's store does not do conditional writes, so another run could have written there "
@@ -104,6 +128,10 @@ def outcomes(ok: int, codes: Mapping[str, int]) -> list[tuple[str, int]]:
     return [("ok", ok), *words]
 
 
+def _resumed(ended: Ended) -> dict[str, bool | int]:
+    return {"resumed": ended.begun is not None, "done_before": ended.begun.totals.count if ended.begun else 0}
+
+
 def _time(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
 
@@ -117,6 +145,7 @@ _WORDS = {
     "failed_before": "failed before",
     "kept": "kept as they are",
     "beyond_limit": "beyond --limit",
+    "not_sampled": "not in the sample",
     "not_selected": "not selected",
     "not_image": "not images",
 }

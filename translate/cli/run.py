@@ -75,6 +75,10 @@ def run(
     executor: Executor = ExecutorName.auto,
     workers: Workers = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many images in this run.")] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(min=1, help="Only so many images, evenly spread: a look before the rest is paid for."),
+    ] = None,
     overwrite: Annotated[
         Overwrite,
         typer.Option(help="Redo: changed sources; also stale work; never (fill gaps only); always (all)."),
@@ -114,7 +118,8 @@ def run(
 ) -> None:
     """Translate every image under --input into --output.
 
-    Run it again and it translates what is new or has changed.
+    Run it again and it translates what is new or has changed; after a run that was killed or stopped, the same
+    command goes on with that one.
 
     Exit codes: 0 done, 2 usage, 3 too many images failed, 4 storage, 5 another run writes there, 130 and 143
     stopped.
@@ -142,6 +147,7 @@ def run(
         include=include,
         exclude=exclude,
         limit=limit,
+        sample=sample,
         endpoints=(
             endpoint_url if input_endpoint_url is None else input_endpoint_url,
             endpoint_url if output_endpoint_url is None else output_endpoint_url,
@@ -154,6 +160,8 @@ def run(
         from translate.batch.job import Job, prepare  # loads torch, which takes seconds: mistakes are told before
 
         prepared = prepare(Job(**asked), listener, plan_only=dry_run)
+        if prepared.begun is not None and not dry_run:
+            results.show_begun(prepared.begun, as_json=as_json)
         ended, stopped_by = None, 0
         if not prepared.is_empty and not dry_run:
             ended, stopped_by = do(prepared, executor.value, workers, listener, as_json=as_json)
@@ -189,6 +197,7 @@ def _asked(
     include: list[str] | None,
     exclude: list[str] | None,
     limit: int | None,
+    sample: int | None,
     endpoints: tuple[str | None, str | None],
     overwrite: OverwriteName,
     registry_url: str | None,
@@ -211,6 +220,9 @@ def _asked(
     reference = model or (chosen and chosen.model)
     if not reference:
         raise UsageError(f"pipeline {pipeline!r} has no model yet; train one, or give --model")
+    if sample is not None and limit is not None:
+        raise UsageError("--sample and --limit exclude each other: the first takes images from all over the input, the "
+                         "other the next ones in order")
     settings = chosen.run if chosen else Run()
     listed = parse_keys(_read(keys)) if keys is not None else None
     return {
@@ -219,7 +231,7 @@ def _asked(
         "output": open_output(SHIPPED_OUTPUT if output is None else output, endpoint_url=endpoints[1]),
         "model": reference,
         "settings": validate(Run, {**settings.model_dump(), **changes}, "the run's settings"),
-        "selection": Selection(tuple(include or ()), tuple(exclude or ()), listed, limit),
+        "selection": Selection(tuple(include or ()), tuple(exclude or ()), listed, limit, sample),
         "overwrite": overwrite,
         "registry_url": registry_url,
         "device": device,

@@ -70,6 +70,8 @@ class RunPage:
     samples: Sequence[Sample]
     locked: bool = True
     """Whether a lease kept other runs out."""
+    ok_before: int = 0
+    """Of the ``ok``, those from before the run was resumed; ``seconds`` are those of the others."""
     open: int = 0
     """Planned, but without an outcome when the page was written: the run is not finished."""
 
@@ -84,7 +86,7 @@ def render_run_page(page: RunPage) -> bytes:
         codes=sorted(page.codes.items(), key=lambda item: (-item[1], item[0])),
         shown=page.failures[:SHOWN_FAILURES],
         shares=_shares(page),
-        rate=rate(page.ok / page.seconds) if page.ok and page.seconds > 0 else "0",
+        rate=rate((page.ok - page.ok_before) / page.seconds) if page.ok > page.ok_before and page.seconds > 0 else "0",
     )
 
 
