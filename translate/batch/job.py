@@ -29,6 +29,7 @@ from translate.images.picture import Limits
 from translate.progress import Progress, silent
 from translate.provenance import PlanRecord, RunSummary, Work, versions
 from translate.stores.contract import PutMode
+from translate.stores.patience import PatientStore, bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,6 +112,7 @@ def prepare(job: Job, listener: Listener = silent, *, plan_only: bool = False) -
     """
     if job.same_place:
         conflicts.refuse_overlap(job.source, job.output)
+    job = replace(job, source=PatientStore(job.source, known=False), output=PatientStore(job.output, known=False))
     seen = None if plan_only else lease.look(job.output)
     unfinished = find(job)
     if unfinished is not None:
@@ -143,10 +145,10 @@ def run(
     assert prepared.seen is not None, "prepared with plan_only"
     chosen = open_executor(executor, workers, prepared.left, prepared.engine)
     run_id = prepared.begun.record.run if prepared.begun else layout.new_run_id()
-    with hold(prepared.job.output, run_id, prepared.seen) as held:
+    with hold(PatientStore(prepared.job.output, stopped), run_id, prepared.seen) as held:
         if held is None:
             return _run(prepared, run_id, None, chosen, listener, stopped)
-        output = FencedStore(prepared.job.output, held)
+        output = FencedStore(bare(prepared.job.output), held)
         fenced = replace(
             prepared, job=replace(prepared.job, output=output), task=replace(prepared.task, output=output)
         )
@@ -161,6 +163,7 @@ def _run(
     listener: Listener,
     stopped: Callable[[], bool],
 ) -> Ended:
+    prepared = replace(prepared, job=replace(prepared.job, output=PatientStore(prepared.job.output, stopped)))
     job, begun, planned = prepared.job, prepared.begun, prepared.plan.count
     record = begun.record if begun else _write_plan(prepared, run_id, held)
     totals, highlights = copy.deepcopy((begun.totals, begun.highlights)) if begun else (Totals(), Highlights())
@@ -183,8 +186,8 @@ def _run(
             for unit, entries in finished:
                 write_segment(job.output, record.run, *rest.whole(unit, entries))
                 recorded += len(entries)
-        if held is not None:
-            held.assure()
+        if held is not None and held.lost:
+            held.assure()  # says to whom
     except (StoreError, LockedError) as error:
         raise type(error)(
             f"{error}\n{recorded} of {planned} images are done and recorded; the others will be tried "

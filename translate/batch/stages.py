@@ -135,11 +135,23 @@ def encode(
     return data if signer is None else signer.sign(data, mark)
 
 
-def put(store: ObjectStore, item: Item, data: bytes, *, replace_existing: bool) -> ObjectInfo | None:
+def metadata_of(item: Item, work: Work, digest: str) -> dict[str, str]:
+    """What lies beside an output in stores that keep such; ``digest`` is that of the output's bytes."""
+    return {
+        "translate-source-etag": item.etag,
+        "translate-work-digest": work.digest,
+        "translate-content-digest": digest,
+    }
+
+
+def put(
+    store: ObjectStore, item: Item, data: bytes, metadata: dict[str, str], *, replace_existing: bool
+) -> ObjectInfo | None:
     """Write the output; None if one is there already and must be kept."""
     mode = PutMode.OVERWRITE if replace_existing else PutMode.CREATE
+    content_type = CONTENT_TYPES[item.format]
     try:
-        return store.put(item.output_key, data, mode=mode, content_type=CONTENT_TYPES[item.format])
+        return store.put(item.output_key, data, mode=mode, content_type=content_type, metadata=metadata)
     except PreconditionError:
         if replace_existing:
             raise

@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from translate.batch import stages
+from translate.batch.breaker import Breaker
 from translate.batch.ledger import EXISTS, Entry, unhappy
-from translate.errors import AccessError, ItemError, ModelError
+from translate.errors import AccessError, ItemError, ModelError, UnavailableError
 from translate.images.credentials import open_signer
+from translate.stores.patience import PatientStore, never
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -34,9 +36,6 @@ SPARE_THREADS = 6
 """Threads that get, decode, encode and put while others use the network."""
 LARGE_PIXELS = 1_000_000
 """Working sizes above this take turns, for the memory that they need."""
-ACCESS_ERRORS_IN_A_ROW = 3
-"""One refused object costs that item; so many in a row mean that the credentials are refused, and the job
-stops."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +92,20 @@ class Worker:
         self._threads = networks + SPARE_THREADS
         self._network = threading.BoundedSemaphore(networks)
         self._large = threading.Lock()
+        self._stopped: Callable[[], bool] = never
+        self._source = PatientStore(task.source, lambda: self._stopped())
+        self._output = PatientStore(task.output, lambda: self._stopped())
+        self._breaker = Breaker()
 
     def process(self, items: Iterable[Item], stopped: Callable[[], bool]) -> Iterator[Entry]:
         """An entry for each item, in order; after ``stopped`` only for those that the network had begun with.
 
-        Raises `StoreError` if a store cannot be reached; nothing is recorded of items that were not tried.
+        Raises `StoreError` if a store refuses everything or cannot be reached, with patience; nothing is recorded
+        of items that were not tried, nor of those that only the store has failed.
         """
+        self._stopped = stopped
         source = iter(items)
         begun: deque[Future[Entry | None]] = deque()
-        refused = 0
         with ThreadPoolExecutor(self._threads, "image") as threads:
             try:
                 while True:
@@ -110,28 +114,26 @@ class Worker:
                     if stopped():
                         begun = deque(future for future in begun if not future.cancel())
                     if not begun:
-                        return
-                    entry = begun.popleft().result()
-                    if entry is None:
-                        continue
-                    refused = refused + 1 if entry.code == "store.access" else 0
-                    if refused >= ACCESS_ERRORS_IN_A_ROW:
-                        raise AccessError(f"the store refused {refused} images in a row; the last: {entry.message}")
-                    yield entry
+                        break
+                    if (entry := begun.popleft().result()) is not None:
+                        yield from self._breaker.passed(entry)
+                if not stopped():
+                    yield from self._breaker.rest()
             finally:
+                self._stopped = _always  # the others need have no more patience, if this ends by an error
                 for future in begun:
                     future.cancel()
 
     def do(self, item: Item, stopped: Callable[[], bool]) -> Entry | None:
         """One image through all stages; whatever is the image's own fault is its outcome.
 
-        None if the work was ``stopped`` before its turn at the network came.
+        None if the work was ``stopped`` before its turn at the network came, or while a store was away.
         """
         ms: dict[str, float] = {}
         task = self._task
         try:
             with _timed(ms, "get"):
-                source = stages.get(task.source, item)
+                source = stages.get(self._source, item)
             with _timed(ms, "decode"):
                 picture = stages.decode(source, task.limits, task.frames, task.work.exif)
             with self._turn(picture):
@@ -142,12 +144,16 @@ class Worker:
             with _timed(ms, "encode"):
                 mark = stages.mark_of(source, task.work)
                 data = stages.encode(picture, item.format, task.work.quality, mark, self._signer)
+            digest = "sha256:" + hashlib.sha256(data).hexdigest()
+            metadata = stages.metadata_of(item, task.work, digest)
             with _timed(ms, "put"):
-                info = stages.put(task.output, item, data, replace_existing=task.replace_existing)
+                info = stages.put(self._output, item, data, metadata, replace_existing=task.replace_existing)
         except ItemError as error:
             return unhappy(item, "failed", error.code, error.message)
         except AccessError as error:
             return unhappy(item, "failed", "store.access", str(error))
+        except UnavailableError as error:
+            return None if stopped() else unhappy(item, "failed", "store.unavailable", str(error))
         if info is None:
             return unhappy(item, "skipped", EXISTS, f"{item.output_key!r} came into being meanwhile")
         height, width = picture.pixels.shape[:2]
@@ -157,7 +163,7 @@ class Worker:
             source_etag=item.etag,
             outcome="ok",
             output_etag=info.etag,
-            digest="sha256:" + hashlib.sha256(data).hexdigest(),
+            digest=digest,
             size_bytes=len(data),
             width=width,
             height=height,
@@ -171,6 +177,10 @@ class Worker:
         height, width = stages.working_size(picture, self._task.work)
         with self._large if height * width > LARGE_PIXELS else nullcontext(), self._network:
             yield
+
+
+def _always() -> bool:
+    return True
 
 
 @contextmanager

@@ -131,10 +131,10 @@ def test_a_source_must_be_the_one_that_was_listed():
 def test_an_output_that_came_meanwhile_is_kept_if_it_must_be():
     store = open_store("memory://stages-put")
     item = Item("a.png", "e", 1, "a.png", "png")
-    assert stages.put(store, item, b"1", replace_existing=False) is not None
-    assert stages.put(store, item, b"2", replace_existing=False) is None
+    assert stages.put(store, item, b"1", {}, replace_existing=False) is not None
+    assert stages.put(store, item, b"2", {}, replace_existing=False) is None
     assert store.get("a.png").data == b"1"
-    assert stages.put(store, item, b"2", replace_existing=True) is not None
+    assert stages.put(store, item, b"2", {}, replace_existing=True) is not None
     assert store.get("a.png").data == b"2"
 
 
@@ -145,4 +145,4 @@ def test_a_refused_replacement_is_not_taken_for_an_output_that_must_be_kept(tmp_
 
     item = Item("a.png", "e", 1, "a.png", "png")
     with pytest.raises(PreconditionError):
-        stages.put(Conflicting(tmp_path), item, b"1", replace_existing=True)
+        stages.put(Conflicting(tmp_path), item, b"1", {}, replace_existing=True)
