@@ -1,4 +1,4 @@
-"""`translate run --watch`: rounds in this process with the world changed in the pauses, and as a process with signals."""
+"""`translate run --watch`: rounds in this process, with the world changed in the pauses; a process and signals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import time
 from types import SimpleNamespace
 
 import pytest
-import typer
 from jobs import contents, fill, picture, publish_tiny
 
 from translate.batch import layout, lease
@@ -40,7 +39,7 @@ class Shaky(MemoryStore):
         yield from super().list(*arguments, **options)
 
 
-class Enough(Exception):
+class EnoughError(Exception):
     """Ends a watch in a test."""
 
 
@@ -70,7 +69,7 @@ def watch(monkeypatch, registry, tmp_path, source, capsys):
             pauses.append(seconds)
             step = next(steps, None)
             if step is None:
-                raise Enough
+                raise EnoughError
             step()
 
         monkeypatch.setattr(_watching, "time", SimpleNamespace(sleep=sleep))
@@ -79,7 +78,7 @@ def watch(monkeypatch, registry, tmp_path, source, capsys):
             "selection": Selection(), "overwrite": overwrite, "registry_url": registry, "device": "cpu",
             "same_place": True,
         }
-        with pytest.raises(Enough):
+        with pytest.raises(EnoughError):
             _watching.watch_input(asked, "local", Workers(None, None), 60.0, as_json=as_json)
         out, err = capsys.readouterr()
         if not as_json:
@@ -220,7 +219,7 @@ def test_a_signal_ends_an_idle_watch_at_once(registry, tmp_path, number, code):
 
 
 @pytest.mark.parametrize("flags", [("--keys", "{in}"), ("--dry-run",), ("--overwrite", "always"), ("--sample", "2")])
-def test_what_would_do_the_same_for_ever_exits_2(command, tmp_path, flags):
+def test_what_would_do_the_same_for_ever_exits_2(command, flags):
     code, _, err = command("run", "--model", "tiny", "--watch", *flags)
     assert (code, "--watch translates what arrives" in err) == (EXIT_USAGE, True)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import logging
 import os
 import secrets
 import socket
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from translate.batch.lease import Seen
     from translate.stores.contract import ObjectInfo, ObjectStore, StoredObject
+
+_log = logging.getLogger(__name__)
 
 BEATS = 4
 """Renewals until a lease would expire."""
@@ -114,8 +117,11 @@ class Held:
     def _beat(self) -> None:
         while not self._ended.wait(self._lease.expires_after_s / BEATS) and not self._lost:
             # What fails now is tried at the next beat, and before anything is written that needs it.
-            with self._lock, contextlib.suppress(TranslateError):
-                self._renew()
+            with self._lock:
+                try:
+                    self._renew()
+                except TranslateError as error:
+                    _log.warning("the lease could not be renewed, which is tried again: %s", error)
 
     def _renew(self) -> None:
         """Compare and swap; under the lock."""
