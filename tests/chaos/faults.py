@@ -32,13 +32,17 @@ class Window:
     lasts_s: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Faults:
     """What a proxy does to the requests that pass."""
 
     seed: int = 0
     rates: dict[str, float] = field(default_factory=dict)
     """By kind of `RATES`: how likely it is for one request, 0 to 1."""
+    keys: str = ""
+    """Regular expression: rates are for requests about these keys only; empty means all."""
+    first: int | None = None
+    """Rates are for the first so many requests about each key; None means all."""
     windows: tuple[Window, ...] = ()
     careless: bool = False
     """The conditions of puts (If-None-Match, If-Match) are taken off on the way, as some stores ignore them."""
@@ -84,7 +88,7 @@ class Fate:
             kind = self._window(time.monotonic())
         # Runs are named by time; the seed must not mean something else at every start.
         chance = random.Random(f"{self.faults.seed}/{method}/{_RUN.sub('RUN', key)}/{nth}")
-        kind = kind or self._rate(method, chance)
+        kind = kind or self._rate(method, key, nth, chance)
         if kind is not None:
             self.note(kind, method, key)
         return kind, chance
@@ -105,11 +109,14 @@ class Fate:
                     return window.kind
         return None
 
-    def _rate(self, method: str, chance: random.Random) -> str | None:
+    def _rate(self, method: str, key: str, nth: int, chance: random.Random) -> str | None:
+        faults = self.faults
+        if (faults.first is not None and nth >= faults.first) or not re.search(faults.keys, key):
+            return None
         drawn = chance.random()
         for kind in RATES:
             if method in _ONLY.get(kind, (method,)):
-                drawn -= self.faults.rates.get(kind, 0.0)
+                drawn -= faults.rates.get(kind, 0.0)
                 if drawn < 0:
                     return kind
         return None

@@ -12,7 +12,7 @@ from translate.cli.app import main
 from translate.stores import _s3_client
 
 READ_TIMEOUT_S = 4
-LEASE_S = 10.0
+LEASE_S = 6.0
 
 if __name__ == "__main__":
     _s3_client.READ_TIMEOUT_S = READ_TIMEOUT_S

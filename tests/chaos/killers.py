@@ -81,23 +81,23 @@ class Killer:
             if actors:
                 kill(self._chance.choice(actors))
             return bool(actors)
-        self.program.signal(signal.SIGKILL if kind == "driver" else signal.SIGTERM)
-        return True
+        return self.program.signal(signal.SIGKILL if kind == "driver" else signal.SIGTERM)
 
 
 class Poison:
     """An image that kills whoever gets it: the process that asked for its key dies before it has an answer."""
 
-    def __init__(self, key: str, program: Program) -> None:
+    def __init__(self, key: str) -> None:
         """``key`` as it stands in the bucket."""
         self._key = key
-        self._program = program
         self.victims: list[Process] = []
+        self.program: Program | None = None
+        """Set this when it is started."""
 
     def watch(self, request: Message, port: int) -> None:
         """For `FaultProxy.watchers`."""
-        if request.method == "GET" and request.key == self._key:
-            victim = owner_of_port(port, self._program.actors())
+        if request.method == "GET" and request.key == self._key and self.program is not None:
+            victim = owner_of_port(port, self.program.actors())
             if victim is not None:
                 self.victims.append(victim)
                 kill(victim)

@@ -91,10 +91,12 @@ class Program:
             time.sleep(0.2)
         return code
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the driver alone."""
+    def signal(self, number: signal.Signals) -> bool:
+        """Send a signal to the driver alone; returns whether it was still there."""
         self.family()
+        alive = self._popen.poll() is None
         self._popen.send_signal(number)
+        return alive
 
     def family(self) -> list[Process]:
         """The driver and all that it started; who was seen once is remembered, also when its parent is gone."""

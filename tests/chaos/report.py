@@ -27,9 +27,9 @@ def write(path: Path, trials: Sequence[Trial], images: int) -> None:
     broken off is not lost."""
     path.write_text(markdown(trials, images))
     records = [{**asdict(trial), "schedule": asdict(trial.schedule)} for trial in trials]
-    for record, trial in zip(records, trials, strict=True):
+    for record in records:
         for start in record["starts"]:
-            start["stderr"] = start["stderr"][-_STDERR_CHARACTERS:] if trial.violations else ""
+            start["stderr"] = start["stderr"][-_STDERR_CHARACTERS:] if start["code"] else ""
     path.with_suffix(".json").write_text(json.dumps({"images": images, "trials": records}, indent=1) + "\n")
 
 

@@ -48,8 +48,8 @@ def make(seed: int, images: int, executor: str | None = None) -> Schedule:
         )
         for kind in chance.sample(sorted(WINDOW_S), chance.choice((0, 1, 1, 2)))
     )
-    careless = chance.random() < 0.15
-    return Schedule(seed, executor, Faults(seed, rates, windows, careless), _kills(chance, images, executor))
+    faults = Faults(seed=seed, rates=rates, windows=windows, careless=chance.random() < 0.15)
+    return Schedule(seed, executor, faults, _kills(chance, images, executor))
 
 
 def _kills(chance: random.Random, images: int, executor: str) -> tuple[Kill, ...]:

@@ -177,6 +177,12 @@ def test_the_same_seed_does_the_same_in_any_order():
     assert set(befallen(7, keys)[0]) == {None, *RATES} - {"lost_ack"}
 
 
+def test_faults_can_be_aimed():
+    fate = Fate(Faults(rates={"lost_ack": 1.0}, keys=r"plan\.json$", first=1))
+    asked = [("PUT", "a.png"), ("PUT", "x/plan.json"), ("PUT", "x/plan.json"), ("PUT", "y/plan.json")]
+    assert [fate.befalls(*each)[0] for each in asked] == [None, "lost_ack", None, "lost_ack"]
+
+
 def test_plain_http_clients_are_served_too(behind):
     proxy, _, bucket = behind(Faults())
     with pytest.raises(urllib.error.HTTPError, match="403"):

@@ -152,7 +152,7 @@ class Laboratory:
             with self.command(bucket, self.server.endpoint_url, executor) as program:
                 program.wait(self._timeout_s)
             before = self.read(bucket)
-        trial.violations += invariants.check(self._source, self.read(self.source_bucket), before, self.reference)
+        trial.violations += invariants.check(self.source, self.read(self.source_bucket), before, self.reference)
         uploads = self.server.client().list_multipart_uploads(Bucket=bucket).get("Uploads", [])
         trial.violations += [f"half an upload is left: {each['Key']!r}" for each in uploads]
         trial.outcomes = dict(Counter(e.code or e.outcome for e in invariants.expectations(before).values()))
@@ -168,7 +168,7 @@ class Laboratory:
     def _fill_source(self) -> None:
         self.source_bucket = self.server.make_bucket()
         pictures.put_all(self.server.client(), self.source_bucket, pictures.make(self.images))
-        self._source = self.read(self.source_bucket)
+        self.source = self.read(self.source_bucket)
 
     def _make_reference(self) -> dict[str, Expected]:
         bucket = self.server.make_bucket()
@@ -176,7 +176,7 @@ class Laboratory:
             code = program.wait(self._timeout_s)
             assert code == 0, f"a run without faults ended {code}:\n{program.stderr}"
         made = self.read(bucket)
-        wrong = invariants.check(self._source, self.read(self.source_bucket), made)
+        wrong = invariants.check(self.source, self.read(self.source_bucket), made)
         assert not wrong, f"a run without faults is broken: {wrong[:5]}"
         self.server.client().delete_bucket(Bucket=bucket)
         return invariants.expectations(made)
