@@ -1,21 +1,24 @@
-"""Whether outputs are what their runs wrote: each picture against the digest in the ledger, and its mark.
+"""Whether outputs are what their runs wrote: each picture against the digest in the ledger, and its marks.
 
-The ledger decides what is unaltered; a mark alone is a claim, see `translate.images.mark`. Records are held
-in memory, about 500 bytes a picture; pictures are read a few at a time.
+The ledger decides what is unaltered. Away from it a signature does (`translate.images.credentials`); a mark
+alone (`translate.images.mark`) is a claim. Records are held in memory, about 500 bytes a picture; pictures are
+read a few at a time.
 """
 
 from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, get_args
 
 from translate.batch import layout
-from translate.batch.history import read_ledger, read_runs
+from translate.batch.history import known_plan, read_ledger, read_runs
 from translate.errors import AccessError, ItemError, NotFoundError, UsageError
 from translate.images.codec import has_image_extension
+from translate.images.credentials import read_credentials
 from translate.images.mark import read_mark
 from translate.progress import Progress
 from translate.stores import open_store
@@ -23,11 +26,12 @@ from translate.stores import open_store
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from translate.images.credentials import Credentials
     from translate.images.mark import Mark
     from translate.progress import Listener
     from translate.stores.contract import ObjectInfo, ObjectStore
 
-State = Literal["unaltered", "altered", "unmarked", "missing", "marked", "not_ours"]
+State = Literal["unaltered", "altered", "unmarked", "missing", "signed", "marked", "not_ours"]
 STATES: tuple[State, ...] = get_args(State)
 FAULTS: tuple[State, ...] = ("altered", "unmarked", "missing")
 """States that a picture of ours should not be in."""
@@ -56,6 +60,8 @@ class Records:
     """By output key."""
     unfinished: list[str] = field(default_factory=list)
     """Runs without summary: they may have written pictures that no ledger has yet."""
+    replaced: int = 0
+    """Outputs of the one run that was asked for which later runs have written anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +71,12 @@ class Verified:
     key: str
     state: State
     """``unaltered``: the bytes that a run recorded. ``altered``: others. ``unmarked``: no mark says what made
-    it. ``missing``: recorded, but not there. ``marked``: has a mark, but no record to hold it against.
-    ``not_ours``: recorded by no run; not read."""
+    it. ``missing``: recorded, but not there. Without a record to hold it against, ``signed``: the bytes that
+    somebody signed, as our work; ``marked``: says that it is ours. ``not_ours``: recorded by no run, not read; or
+    signed by others as their work."""
     why: str = ""
     mark: Mark | None = None
+    credentials: Credentials | None = None
     recorded: Recorded | None = None
 
 
@@ -92,26 +100,43 @@ def output_above(url: str, endpoint_url: str | None = None) -> tuple[ObjectStore
     return None
 
 
-def read_records(store: ObjectStore, prefix: str, listener: Listener) -> Records:
-    """What the ledgers say of the outputs whose key starts with ``prefix``. Raises as `read_runs` does."""
+def read_records(store: ObjectStore, prefix: str, listener: Listener, *, only_run: str = "") -> Records:
+    """What the ledgers say of the outputs whose key starts with ``prefix``, of all runs or of one.
+
+    Raises as `read_runs` does, and `UsageError` if there is no such run.
+    """
     records = Records()
-    for count, run in enumerate(read_runs(store), start=1):
+    if only_run:
+        known_plan(store, only_run)
+    for count, past in enumerate(read_runs(store), start=1):
         listener(Progress(count, None, "runs"))
-        if not run.finished:
-            records.unfinished.append(run.record.run)
-        for entry in (entry for _, entries in read_ledger(store, run.record.run) for entry in entries):
-            if entry.outcome == "ok" and entry.output_key.startswith(prefix):
-                source = f"{run.record.input_url.rstrip('/')}/{entry.key}"
-                records.outputs[entry.output_key] = Recorded(run.record.run, source, entry.digest, entry.size_bytes)
+        run = past.record.run
+        wanted = only_run in ("", run)
+        if wanted and not past.finished:
+            records.unfinished.append(run)
+        for entry in (entry for _, entries in read_ledger(store, run) for entry in entries):
+            key = entry.output_key
+            if entry.outcome == "ok" and key.startswith(prefix):
+                if wanted:
+                    source = f"{past.record.input_url.rstrip('/')}/{entry.key}"
+                    records.outputs[key] = Recorded(run, source, entry.digest, entry.size_bytes)
+                elif records.outputs.pop(key, None) is not None:
+                    records.replaced += 1
     return records
 
 
-def verify(store: ObjectStore, prefix: str, records: Records, listener: Listener) -> Iterator[Verified]:
-    """Every picture that is there or should be, under a prefix of a run's output; missing ones come last."""
+def verify(
+    store: ObjectStore, prefix: str, records: Records, listener: Listener, *, recorded_only: bool = False
+) -> Iterator[Verified]:
+    """Every picture that is there or should be, under a prefix of a run's output; missing ones come last.
+
+    With ``recorded_only`` those that the records do not name are passed over.
+    """
     missing = set(records.outputs)
     pictures = (
         info for info in store.list(prefix)
         if not info.key.startswith(layout.RESERVED) and has_image_extension(info.key)
+        and (info.key in records.outputs or not recorded_only)
     )
     done = 0
     with ThreadPoolExecutor(READS_AT_ONCE, "read") as threads:
@@ -133,16 +158,35 @@ def verify_one(store: ObjectStore, key: str, recorded: Recorded | None) -> Verif
     Raises `UsageError` if it is neither recorded nor there, `ItemError` if it is not recorded and no image.
     """
     try:
-        if recorded is not None:
-            return _check(store, store.head(key), recorded)
-        mark = read_mark(store.get(key).data)
+        data = store.get(key).data
     except NotFoundError as error:
         if recorded is None:
             raise UsageError(f"there is no picture {key!r} in {store.url}; a folder's name ends in /") from error
         return _missing(key, recorded)
-    if mark is None:
-        return Verified(key, "unmarked", "nothing in it says what made it")
-    return Verified(key, "marked", "it says so itself; no run's record is at hand to hold it against", mark)
+    if recorded is None:
+        return _claimed(key, data)
+    found = _judge(key, data, recorded)
+    if found.state == "altered":  # what it still says of itself
+        with suppress(ItemError):
+            found = replace(found, mark=read_mark(data), credentials=read_credentials(data))
+    return found
+
+
+def _claimed(key: str, data: bytes) -> Verified:
+    """What a picture says of itself, where no run's record is at hand."""
+    mark, signed = read_mark(data), read_credentials(data)
+    if signed is not None and signed.altered:
+        return Verified(key, "altered", signed.fault, mark, signed)
+    if signed is not None and signed.mark is not None and not signed.fault:
+        if signed.mark != mark:
+            return Verified(key, "altered", "its XMP and its Content Credentials name different origins", mark, signed)
+        return Verified(key, "signed", "unaltered since; no run's record is at hand", mark, signed)
+    if mark is not None:
+        why = "it says so itself; no run's record is at hand to hold it against"
+        return Verified(key, "marked", why, mark, signed)
+    if signed is not None and not signed.fault:
+        return Verified(key, "not_ours", f"it is the work of {signed.program}", credentials=signed)
+    return Verified(key, "unmarked", "nothing in it says what made it", credentials=signed)
 
 
 def _missing(key: str, recorded: Recorded) -> Verified:
@@ -157,15 +201,16 @@ def _check(store: ObjectStore, info: ObjectInfo, recorded: Recorded | None) -> V
         why = f"has {info.size_bytes:,} bytes; run {recorded.run} wrote {recorded.size_bytes:,}"
         return Verified(key, "altered", why, recorded=recorded)
     try:
-        data = store.get(key).data
-        if "sha256:" + hashlib.sha256(data).hexdigest() != recorded.digest:
-            return Verified(key, "altered", f"other bytes than run {recorded.run} wrote", recorded=recorded)
-        mark = read_mark(data)
+        return _judge(key, store.get(key).data, recorded)
     except NotFoundError:
         return _missing(key, recorded)
-    except ItemError as error:
-        return Verified(key, "altered", str(error), recorded=recorded)
+
+
+def _judge(key: str, data: bytes, recorded: Recorded) -> Verified:
+    if "sha256:" + hashlib.sha256(data).hexdigest() != recorded.digest:
+        return Verified(key, "altered", f"other bytes than run {recorded.run} wrote", recorded=recorded)
+    mark = read_mark(data)
     if mark is None:
         why = f"as run {recorded.run} wrote it, by a version that did not mark"
         return Verified(key, "unmarked", why, recorded=recorded)
-    return Verified(key, "unaltered", mark=mark, recorded=recorded)
+    return Verified(key, "unaltered", mark=mark, credentials=read_credentials(data), recorded=recorded)

@@ -9,7 +9,10 @@ import typer
 from translate.cli import console
 
 if TYPE_CHECKING:
-    from translate.batch.verify import Verified
+    from collections import Counter
+
+    from translate.batch.verify import Records, Verified
+    from translate.images.credentials import Credentials
     from translate.stores.contract import ObjectStore
 
 _WORDS = {"not_ours": "not ours"}
@@ -17,32 +20,40 @@ _WORDS = {"not_ours": "not ours"}
 
 def verify(
     target: Annotated[
-        str, typer.Argument(metavar="IMAGE|PREFIX", help="Path or URL of a picture, or of a run's output or its part.")
+        str,
+        typer.Argument(
+            metavar="IMAGE|PREFIX|RUN", help="Path or URL of a picture, of an output or its part, or of one run in it."
+        ),
     ],
     endpoint_url: Annotated[str | None, typer.Option(metavar="URL", help="Where S3 is spoken, if not at AWS.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
-    """Say what made a picture, or check every picture of an output against its runs' records.
+    """Say what made a picture, or check every picture of an output, or of one run, against the runs' records.
 
     A picture says of itself which model made it, from which source and by which work. Whether it is unaltered
-    is known where the run's records are: in the folder or prefix that it lies in.
+    is known where the run's records are, in the folder or prefix that it lies in, and elsewhere if it is signed
+    (TRANSLATE_C2PA_TRUST_ANCHORS names a PEM file of the authorities whose signers you trust).
 
     Exit codes: 0 all is well, 2 usage, 3 altered, unmarked or missing pictures, 4 storage.
     """
+    from translate.batch.status import locate
     from translate.batch.verify import output_above
     from translate.errors import UsageError
-    from translate.stores import open_input, open_store
+    from translate.stores import open_store
 
     url = open_store(target, endpoint_url=endpoint_url).url.removesuffix("/")
     if not target.endswith("/") and _is_picture(url, endpoint_url):
         _verify_picture(url, endpoint_url, as_json=as_json)
         return
-    open_input(target, endpoint_url=endpoint_url)
+    place, run = locate(url, endpoint_url)
+    if run:
+        _verify_output(place, "", run, as_json=as_json)
+        return
     output = output_above(url, endpoint_url)
     if output is None:
         raise UsageError(f"no run has written to {target!r}: expected a picture, or an output of `translate run` "
                          "with its _translate/ folder")
-    _verify_output(*output, as_json=as_json)
+    _verify_output(*output, "", as_json=as_json)
 
 
 def _is_picture(url: str, endpoint_url: str | None) -> bool:
@@ -82,7 +93,7 @@ def _verify_picture(url: str, endpoint_url: str | None, *, as_json: bool) -> Non
         console.result_json({"event": "verify", "picture": url, **asdict(found)})
     else:
         _show(found)
-    if found.state in FAULTS:
+    if found.state in (*FAULTS, "not_ours"):
         raise typer.Exit(EXIT_ITEMS_FAILED)
 
 
@@ -97,45 +108,66 @@ def _show(found: Verified) -> None:
             ("from", found.mark.source_digest),
             ("work", found.mark.work_digest),
         ]
+    if found.credentials:
+        lines.append(("signed", _signed(found.credentials)))
     if found.recorded:
         lines += [("source", found.recorded.source), ("run", found.recorded.run)]
     for label, value in lines:
         console.result(f"  {label + ':':<9}{readable(value)}")
 
 
-def _verify_output(store: ObjectStore, inner: str, *, as_json: bool) -> None:
+def _signed(credentials: Credentials) -> str:
+    by = f"by {credentials.signed_by}" if credentials.signer else ""
+    return "; ".join(filter(None, (by, credentials.fault)))
+
+
+def _verify_output(store: ObjectStore, inner: str, run: str, *, as_json: bool) -> None:
     from collections import Counter
     from dataclasses import asdict
 
-    from translate.batch.verify import FAULTS, STATES, read_records, verify
+    from translate.batch.verify import FAULTS, read_records, verify
     from translate.errors import EXIT_ITEMS_FAILED, UsageError
-    from translate.pages.template import readable
 
     counts: Counter[str] = Counter()
+    signers: Counter[str] = Counter()
     findings: list[Verified] = []
     prefix = inner and inner + "/"
     with console.slow_progress("verify", as_json=as_json) as listener:
-        records = read_records(store, prefix, listener)
-        for found in verify(store, prefix, records, listener):
+        records = read_records(store, prefix, listener, only_run=run)
+        for found in verify(store, prefix, records, listener, recorded_only=bool(run)):
             counts[found.state] += 1
+            if found.credentials:
+                signers[_signed(found.credentials)] += 1
             if found.state != "unaltered":
                 findings.append(found)
     if prefix and not counts:
         raise UsageError(f"no picture lies under {prefix!r} in {store.url}, and no run has written one there")
     if as_json:
         console.result_json({"event": "verify", "output": store.url, "prefix": prefix, "counts": counts,
-                             "unfinished": records.unfinished, "findings": [asdict(found) for found in findings]})
+                             "signers": signers, "unfinished": records.unfinished, "replaced": records.replaced,
+                             "findings": [asdict(found) for found in findings]})
     else:
-        if findings:
-            rows = [[readable(each.key), _WORDS.get(each.state, each.state), readable(each.why)] for each in findings]
-            console.table(["PICTURE", "STATE", "WHY"], rows)
-        total = ", ".join(f"{counts[state]:,} {_WORDS.get(state, state)}" for state in STATES if counts[state])
-        console.result(f"{counts.total():,} pictures: {total}" if total else "no pictures")
-        for run in records.unfinished:
-            console.remark(f"run {run} did not end; what it wrote without recording it counts as altered or not ours. "
-                           "The same `translate run` command again records it")
+        _show_output(findings, counts, signers, records)
     if any(counts[state] for state in FAULTS):
         raise typer.Exit(EXIT_ITEMS_FAILED)
+
+
+def _show_output(findings: list[Verified], counts: Counter[str], signers: Counter[str], records: Records) -> None:
+    from translate.batch.verify import STATES
+    from translate.pages.template import readable
+
+    if findings:
+        rows = [[readable(each.key), _WORDS.get(each.state, each.state), readable(each.why)] for each in findings]
+        console.table(["PICTURE", "STATE", "WHY"], rows)
+    total = ", ".join(f"{counts[state]:,} {_WORDS.get(state, state)}" for state in STATES if counts[state])
+    console.result(f"{counts.total():,} pictures: {total}" if total else "no pictures")
+    for words, count in signers.most_common():
+        console.result(f"{count:,} signed {readable(words)}")
+    if records.replaced:
+        console.remark(f"{records.replaced:,} of what this run wrote, later runs wrote anew; not looked at")
+    for run in records.unfinished:
+        console.remark(f"run {run} did not end; what it wrote without recording it counts as altered or not ours. "
+                       "The same `translate run` command again records it")
 
 
 def _state(found: Verified) -> str:

@@ -66,7 +66,7 @@ class Credentials:
 
     signer: str
     """The subject of the certificate, such as ``CN=studio, O=Somebody``; who made it could write any name, unless it
-    is trusted."""
+    is trusted. Empty where nothing could be read."""
     trusted: bool
     """Whether the certificate is below one of the trust anchors."""
     program: str
@@ -203,7 +203,7 @@ def _mark(assertions: list[Mapping[str, Any]]) -> Mark | None:
 
 
 def _unreadable(fault: str, *, altered: bool = False) -> Credentials:
-    return Credentials("somebody", trusted=False, program="", mark=None, altered=altered, fault=fault)
+    return Credentials("", trusted=False, program="", mark=None, altered=altered, fault=fault)
 
 
 def _statement(mark: Mark) -> dict[str, Any]:
