@@ -6,16 +6,18 @@ import os
 import signal
 import socket
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import ray
-from ray.exceptions import OutOfMemoryError
+from ray.exceptions import OutOfMemoryError, RayTaskError
 
+import pipelines
+import translate
 from translate.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from translate.stores.contract import ObjectStore
 
@@ -41,7 +43,8 @@ def in_one_line(error: Exception) -> str:
 def connect() -> None:
     """Attach to the Ray at ``RAY_ADDRESS``, or start one here; quietly, and without taking over SIGTERM.
 
-    Raises `UsageError` if nobody can be reached at the address.
+    A cluster gets this program's code, so that its machines need only the packages that it uses. Raises `UsageError`
+    if nobody can be reached at the address, or it is a Ray that this one cannot work with.
     """
     if ray.is_initialized():
         return
@@ -54,18 +57,34 @@ def connect() -> None:
     try:
         if address:
             _refuse_silence(address)
-            ray.init(**quiet)
+            ray.init(**quiet, runtime_env={"py_modules": [translate, pipelines]})
         else:
             ray.init(address="local", include_dashboard=False, **quiet)
-    except (ConnectionError, ValueError) as error:
+    except (ConnectionError, ValueError, RuntimeError) as error:
         if not address:
             raise
+        reason = " ".join(str(error).split()).rstrip(".")
         raise UsageError(
-            f"cannot connect to Ray at RAY_ADDRESS={address}: {error}. Correct it, or unset it to start Ray here"
+            f"cannot connect to Ray at RAY_ADDRESS={address}: {reason}. Correct it, or unset it to start Ray here"
         ) from error
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
+
+
+def nodes() -> list[Mapping[str, float]]:
+    """Resources of each node that is alive, by Ray's names: CPU, GPU, memory (bytes)."""
+    return [node["Resources"] for node in cast("Any", ray).nodes() if node["Alive"]]
+
+
+def is_lost(node: str) -> bool:
+    """Whether the node of this id is gone."""
+    return all(each["NodeID"] != node for each in cast("Any", ray).nodes() if each["Alive"])
+
+
+def ours(error: RayTaskError) -> BaseException:
+    """The exception that a worker raised, as it was raised there."""
+    return error.cause if isinstance(error.cause, BaseException) else error
 
 
 def _refuse_silence(address: str) -> None:

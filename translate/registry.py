@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from translate.errors import ModelError, NotFoundError, PreconditionError, StoreError, UsageError
-from translate.models.bundle import DOCUMENT, Document, Dtype, read_bundle, read_document, write_bundle
+from translate.models.bundle import (
+    DOCUMENT,
+    Document,
+    Dtype,
+    fetch_bundle,
+    open_bundle,
+    read_bundle,
+    read_document,
+    write_bundle,
+)
 from translate.models.foreign import SUFFIXES, read_foreign
 from translate.models.translator import NAME, ModelFacts, Translator
 from translate.shipped import shipped_folder
@@ -98,8 +107,7 @@ class ModelRegistry:
 
         Raises `ModelError`, listing what is known, if there is none, and what `read_bundle` raises.
         """
-        store, prefix = self.place(reference)
-        return read_bundle(store, prefix)
+        return read_bundle(*self.place(reference))
 
     def document(self, reference: str) -> Document:
         """``model.json`` of one model, without its weights; raises as `load` does."""
@@ -129,18 +137,40 @@ class ModelRegistry:
         return (self._own if key in own else self._shipped), f"{key[0]}/{key[1]}/"
 
 
+@dataclass(frozen=True, slots=True)
+class FetchedModel:
+    """A model's bytes, to be opened on another machine; picklable."""
+
+    document: Document | None
+    """None: a ``.pth`` file."""
+    data: bytes
+    where: str
+    """For errors and provenance."""
+
+    def open(self) -> Translator:
+        """The model, its digest checked; raises as `open_model` does."""
+        if self.document is None:
+            return read_foreign(self.data, self.where)
+        return open_bundle(self.document, self.data, self.where)
+
+
 def open_model(reference: str, registry_url: str | None = None) -> Translator:
     """Open whatever names a model.
 
     ``name`` or ``name@version`` in the registry; the path or URL of a folder with ``model.json``; the path or
     URL of a ``.pth`` file of another project. A bare word is always a name: write ``./word`` for a folder.
     """
+    return fetch_model(reference, registry_url).open()
+
+
+def fetch_model(reference: str, registry_url: str | None = None) -> FetchedModel:
+    """Read what `open_model` opens, without opening it; raises as it does."""
     if reference.endswith(SUFFIXES):
-        return read_foreign(_read(reference), reference)
+        return FetchedModel(None, _read(reference), reference)
     if "/" in reference or os.sep in reference:
-        return read_bundle(open_store(reference), "")
+        return FetchedModel(*fetch_bundle(open_store(reference), ""))
     try:
-        return ModelRegistry(registry_url).load(reference)
+        return FetchedModel(*fetch_bundle(*ModelRegistry(registry_url).place(reference)))
     except (ModelError, UsageError) as error:
         if not (Path(reference) / DOCUMENT).is_file():
             raise

@@ -163,7 +163,7 @@ def test_a_store_error_ends_the_run_after_what_was_finished(name, prepared, tmp_
 def test_a_replaced_model_is_not_used(prepared):
     work = prepared.task.work.model_copy(update={"model_digest": "sha256:" + "0" * 64})
     with pytest.raises(ModelError, match="replaced meanwhile"):
-        open_engine(replace(prepared.task, work=work))
+        open_engine(replace(prepared.task, work=work), prepared.engine.translator)
 
 
 class Deadly(FileStore):
@@ -191,9 +191,9 @@ def test_an_image_that_kills_workers_is_set_aside_and_all_others_are_done(prepar
 def test_workers_without_a_place_are_told_of_and_can_be_stopped(prepared, monkeypatch):
     import ray
 
-    from pipelines import batch
+    from pipelines import _dispatch
 
-    monkeypatch.setattr(batch, "SLOW_START_S", 0.1)
+    monkeypatch.setattr(_dispatch, "SLOW_START_S", 0.1)
     executor = open_executor("ray", 1, IMAGES, prepared.engine)
     everything = ray.cluster_resources()["CPU"]
     holder = ray.remote(num_cpus=everything)(Holder).remote()
@@ -225,7 +225,7 @@ def test_workers_that_cannot_start_end_the_run_with_the_reason(prepared, tmp_pat
 
     task = replace(prepared.task, source=odd_store.Odd(tmp_path / "in"))
     executor = open_executor("ray", 1, IMAGES, prepared.engine)
-    with pytest.raises(TranslateError, match=r"3 workers in a row died .*: ModuleNotFoundError.*odd_store"):
+    with pytest.raises(TranslateError, match=r"a worker could not start: ModuleNotFoundError.*odd_store"):
         list(executor.run(task, units_of(prepared), unheard, never, unheard))
 
 

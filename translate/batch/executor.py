@@ -1,17 +1,18 @@
 """Who does the units of a run: the contract, the executor of one machine, and how others are found.
 
 Another executor is a class named by an entry point of the group ``translate.executors``; it is built with the
-number of workers asked for (None: it decides).
+`Workers` asked for, and says by ``engine_name(device)`` what they compute with.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from translate import lookup
 from translate.batch.worker import Worker
+from translate.batch.workers import Workers
 from translate.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from translate.batch.ledger import Entry
     from translate.batch.manifest import Item, Unit
     from translate.batch.worker import Task
-    from translate.engines.torch import Engine
+    from translate.engines.torch import Device, Engine
 
 GROUP = "translate.executors"
 AUTO_RAY_IMAGES = 200
@@ -39,7 +40,7 @@ class Executor(Protocol):
 
     @property
     def workers(self) -> int:
-        """How many models work at once."""
+        """How many models work at once; after a run the most that there were."""
         ...
 
     def run(
@@ -108,26 +109,51 @@ def begun(in_hand: Iterable[Finished]) -> list[Finished]:
     return [(unit, entries) for unit, entries in in_hand if entries]
 
 
-def open_executor(name: str, workers: int | None, images: int, engine: Engine) -> Executor:
-    """The executor of a name; ``auto`` is ``ray`` for `AUTO_RAY_IMAGES` or several workers, if it is installed.
+def open_executor(name: str, workers: Workers | int | None, images: int, engine: Engine) -> Executor:
+    """The executor of a name, with bounds or a fixed number of workers.
 
-    Raises `UsageError` if it is not installed, or for ``workers`` that it cannot have.
+    ``auto`` is ``ray`` for several workers or GPUs for them, and, where the engine is no GPU here, for
+    `AUTO_RAY_IMAGES`, if it is installed. Raises `UsageError` if it is not, or for ``workers`` that it cannot have.
     """
+    asked = workers if isinstance(workers, Workers) else Workers(workers, workers)
     if name == "auto":
-        many = images >= AUTO_RAY_IMAGES or (workers or 1) > 1
+        many = asked.are_several or (images >= AUTO_RAY_IMAGES and engine.device == "cpu")
         name = "ray" if many and importlib.util.find_spec("ray") else "local"
     if name == "local":
-        if workers not in (None, 1):
-            raise UsageError(f"the local executor has one worker, not {workers}; several need Ray: --executor ray")
+        if asked.least not in (None, 1):
+            raise UsageError(f"the local executor has one worker, not {asked.least}; several need Ray: --executor ray")
         return LocalExecutor(engine)
+    return cast("Executor", _load(name)(asked))
+
+
+def engine_of_workers(name: str, workers: Workers, device: Device) -> tuple[Device, str | None]:
+    """Device to plan with here, and the name of the engine of workers elsewhere if theirs is to be planned with.
+
+    What is planned must be what the workers compute with. Workers with GPUs are asked; others on Ray have no CUDA,
+    whatever this machine has. Raises `UsageError` if they cannot have the device.
+    """
+    if workers.gpus_each > 0:
+        if name == "local":
+            raise UsageError("--gpus-per-worker is for workers on Ray; the local executor takes the GPU that is here")
+        return device, _load("ray" if name == "auto" else name)(workers).engine_name(device)
+    if name in ("auto", "local") and not workers.are_several:
+        return device, None
+    if device == "cuda":
+        raise UsageError("workers on Ray have a GPU only if they ask for one: add --gpus-per-worker 1")
+    import torch
+
+    return ("cpu" if device == "auto" and torch.cuda.is_available() else device), None
+
+
+def _load(name: str) -> Any:  # noqa: ANN401 - a class that this package cannot know
+    """The class of an executor that an entry point names."""
     found = {point.name: point for point in entry_points(group=GROUP)}
     if name not in found:
         raise lookup.unknown("executor", name, ["auto", "local", *found])
     try:
-        kind = found[name].load()
+        return found[name].load()
     except ModuleNotFoundError as error:
         raise UsageError(
             f"the executor {name!r} needs {error.name!r}, which is not installed; "
             f"pip install 'translate-images[{name}]'"
         ) from error
-    return cast("Executor", kind(workers))

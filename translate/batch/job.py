@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from translate.batch.ledger import Entry
     from translate.batch.planning import Overwrite, Selection
     from translate.batch.resume import Begun
+    from translate.batch.workers import Workers
     from translate.config import Run
     from translate.engines.torch import Device, Engine, Precision
     from translate.progress import Listener
@@ -61,6 +62,8 @@ class Job:
     overwrite: Overwrite = "changed"
     registry_url: str | None = None
     device: Device = "auto"
+    engine: str | None = None
+    """Name of the engine of workers elsewhere; None: what this machine has for the device."""
     same_place: bool = True
     """Whether equal URLs of both stores mean the same place (not so at two S3 endpoints)."""
 
@@ -133,7 +136,11 @@ def prepare(job: Job, listener: Listener = silent, *, plan_only: bool = False) -
 
 
 def run(
-    prepared: Prepared, executor: str, workers: int | None, listener: Listener, stopped: Callable[[], bool]
+    prepared: Prepared,
+    executor: str,
+    workers: Workers | int | None,
+    listener: Listener,
+    stopped: Callable[[], bool],
 ) -> Ended:
     """Do what was planned (there must be something) and record it at the destination, as a new run or the one begun.
 
@@ -236,8 +243,10 @@ def _resolve(job: Job, precision: Precision = "auto") -> tuple[Task, Engine]:
     translator = open_model(job.model, job.registry_url)
     # The reference's test script computes in float32, on the processor.
     compat = job.settings.pixels == "compat"
-    device: Device = "cpu" if compat else job.device
-    engine = Engine(translator, device=device, precision="float32" if compat else precision)
+    if compat and job.engine:
+        raise UsageError("--pixels compat computes on processors; leave out --gpus-per-worker")
+    here: Device = "cpu" if compat or job.engine else job.device
+    engine = Engine(translator, device=here, precision="float32" if compat else precision)
     path = os.sep in job.model or job.model.endswith(SUFFIXES)
     reference = job.model if path else translator.facts.reference
     settings = job.settings
@@ -248,7 +257,7 @@ def _resolve(job: Job, precision: Precision = "auto") -> tuple[Task, Engine]:
         format=settings.format,
         quality=settings.quality,
         pixels=settings.pixels,
-        engine=engine.name,
+        engine=job.engine or engine.name,
         exif=settings.exif,
         mark=stages.marking(),
     )
@@ -257,7 +266,6 @@ def _resolve(job: Job, precision: Precision = "auto") -> tuple[Task, Engine]:
         output=job.output,
         model=os.path.abspath(reference) if path and "://" not in reference else reference,  # noqa: PTH100
         registry_url=open_store(ModelRegistry(job.registry_url).url).url,
-        device=device,
         work=work,
         replace_existing=job.overwrite != "never",
         limits=Limits(max_pixels=int(settings.max_megapixels * 1_000_000)),

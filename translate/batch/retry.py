@@ -58,6 +58,7 @@ def prepare_retry(
     *,
     registry_url: str | None = None,
     device: Device = "auto",
+    engine: str | None = None,
     same_place: bool = True,
     changes: Mapping[str, object] | None = None,
     listener: Listener = silent,
@@ -81,6 +82,7 @@ def prepare_retry(
         overwrite="never" if record.overwrite == "never" else "always",
         registry_url=registry_url,
         device=device,
+        engine=engine,
         same_place=same_place,
     )
     prepared = prepare(job, listener)

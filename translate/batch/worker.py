@@ -14,7 +14,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from translate.batch import stages
 from translate.batch.breaker import Breaker
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from translate.batch.manifest import Item
-    from translate.engines.torch import Device, Engine, Precision
+    from translate.engines.torch import Engine
     from translate.images.picture import Frames, Limits, Picture
+    from translate.models.translator import Translator
     from translate.provenance import Work
     from translate.stores.contract import ObjectStore
 
@@ -47,7 +48,6 @@ class Task:
     model: str
     """For `translate.registry.open_model`."""
     registry_url: str | None
-    device: Device
     work: Work
     limits: Limits
     frames: Frames
@@ -55,28 +55,20 @@ class Task:
     """Whether an output that is there is replaced; else the item ends as skipped, ``output.exists``."""
 
 
-def open_engine(task: Task) -> Engine:
-    """Load the model that was planned with, on the engine that was planned with.
+def open_engine(task: Task, translator: Translator) -> Engine:
+    """The model that was planned with, on the engine that was planned with, whatever else this machine has.
 
-    Raises `ModelError` if it is another by now, or on this machine.
+    Raises `ModelError` if the model is another by now, `UsageError` if the engine's device is not here.
     """
-    from translate.engines.torch import Engine
-    from translate.registry import open_model
+    from translate.engines.torch import Engine, parse_name
 
-    translator = open_model(task.model, task.registry_url)
     if translator.facts.digest != task.work.model_digest:
         raise ModelError(
             f"model {task.model!r} has digest {translator.facts.digest}, but the run was planned with "
             f"{task.work.model_digest}: it was replaced meanwhile. Run again"
         )
-    precision = cast("Precision", task.work.engine.rpartition("-")[2])
-    engine = Engine(translator, device=task.device, precision=precision)
-    if engine.name != task.work.engine:
-        raise ModelError(
-            f"this worker would compute with {engine.name}, but the run was planned with "
-            f"{task.work.engine}; choose a --device that all workers have"
-        )
-    return engine
+    device, precision = parse_name(task.work.engine)
+    return Engine(translator, device=device, precision=precision)
 
 
 class Worker:

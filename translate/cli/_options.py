@@ -38,7 +38,13 @@ Registry = Annotated[
 Executor = Annotated[
     ExecutorName, typer.Option(help="auto: ray for several workers or many images, if installed; else local.")
 ]
-Workers = Annotated[int | None, typer.Option(min=1, help="Models at work at once; more than one needs Ray.")]
+WorkersChoice = Annotated[
+    str | None,
+    typer.Option("--workers", metavar="N|MIN-MAX", help="Models at work at once, on Ray: a number, or bounds."),
+]
+GpusPerWorker = Annotated[
+    float, typer.Option(help="GPUs of each worker on Ray, also a part of one; 0: they compute on processors.")
+]
 EndpointUrl = Annotated[str | None, typer.Option(help="S3 endpoint of both sides.")]
 InputEndpointUrl = Annotated[str | None, typer.Option(help="S3 endpoint of the input.")]
 OutputEndpointUrl = Annotated[str | None, typer.Option(help="S3 endpoint of the output.")]

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from translate.batch.job import Ended, Prepared
+    from translate.batch.workers import Workers
     from translate.progress import Listener
     from translate.provenance import RunSummary
 
 
 def do(
-    prepared: Prepared, executor: str, workers: int | None, listener: Listener, *, as_json: bool
+    prepared: Prepared, executor: str, workers: Workers, listener: Listener, *, as_json: bool
 ) -> tuple[Ended, int]:
     """Do the job; returns how it ended, and the signal that stopped it or 0."""
     from translate.batch.job import run as run_job

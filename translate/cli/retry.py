@@ -15,11 +15,12 @@ from translate.cli._options import (
     Executor,
     ExecutorName,
     FramesChoice,
+    GpusPerWorker,
     InputEndpointUrl,
     MaxMegapixels,
     OutputEndpointUrl,
     Registry,
-    Workers,
+    WorkersChoice,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def retry(
     ],
     registry: Registry = None,
     executor: Executor = ExecutorName.auto,
-    workers: Workers = None,
+    workers: WorkersChoice = None,
+    gpus_per_worker: GpusPerWorker = 0.0,
     endpoint_url: EndpointUrl = None,
     input_endpoint_url: InputEndpointUrl = None,
     output_endpoint_url: OutputEndpointUrl = None,
@@ -52,32 +54,37 @@ def retry(
     there, 130 and 143 stopped.
     """
     from translate.batch.status import locate, newest_run
+    from translate.batch.workers import parse_workers
     from translate.cli._running import do, show_end
     from translate.stores import open_input
 
+    crew = parse_workers(workers, gpus_per_worker)
     endpoints = (endpoint_url if input_endpoint_url is None else input_endpoint_url,
                  endpoint_url if output_endpoint_url is None else output_endpoint_url)
     changes = {"max_megapixels": max_megapixels, "frames": frames and frames.value, "fail_share": fail_share}
     output, run = locate(url, endpoints[1])
     run = run or newest_run(output)
     with console.progress("retry", as_json=as_json) as listener:
-        from translate.batch.retry import prepare_retry, read_failed  # loads torch, which takes seconds
+        from translate.batch.executor import engine_of_workers  # loads torch, which takes seconds
+        from translate.batch.retry import prepare_retry, read_failed
 
         failed = read_failed(output, run, listener)
         ended, stopped_by, prepared = None, 0, None
         if failed.keys:
+            there, engine = engine_of_workers(executor.value, crew, device.value)
             prepared = prepare_retry(
                 failed,
                 open_input(failed.record.input_url, endpoint_url=endpoints[0]),
                 output,
                 registry_url=registry,
-                device=device.value,
+                device=there,
+                engine=engine,
                 same_place=endpoints[0] == endpoints[1] or "://" not in failed.record.input_url + output.url,
                 changes={name: value for name, value in changes.items() if value is not None},
                 listener=listener,
             )
             if not prepared.is_empty:
-                ended, stopped_by = do(prepared, executor.value, workers, listener, as_json=as_json)
+                ended, stopped_by = do(prepared, executor.value, crew, listener, as_json=as_json)
     if failed.open and not as_json:
         console.remark(f"{failed.open} images of run {run} are still open; the same `translate run` command does those")
     if ended is None or prepared is None:

@@ -16,11 +16,12 @@ from translate.cli._options import (
     Executor,
     ExecutorName,
     FramesChoice,
+    GpusPerWorker,
     InputEndpointUrl,
     MaxMegapixels,
     OutputEndpointUrl,
     Registry,
-    Workers,
+    WorkersChoice,
 )
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def run(
     ] = None,
     registry: Registry = None,
     executor: Executor = ExecutorName.auto,
-    workers: Workers = None,
+    workers: WorkersChoice = None,
+    gpus_per_worker: GpusPerWorker = 0.0,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many images in this run.")] = None,
     sample: Annotated[
         int | None,
@@ -124,9 +126,11 @@ def run(
     Exit codes: 0 done, 2 usage, 3 too many images failed, 4 storage, 5 another run writes there, 130 and 143
     stopped.
     """
+    from translate.batch.workers import parse_workers
     from translate.cli import _run_results as results
     from translate.cli._running import do, show_end
 
+    crew = parse_workers(workers, gpus_per_worker)
     flags = {
         "size": _size(size),
         "format": image_format and image_format.value,
@@ -157,14 +161,16 @@ def run(
         device=device.value,
     )
     with console.progress(asked["pipeline"] or asked["model"], as_json=as_json) as listener:
-        from translate.batch.job import Job, prepare  # loads torch, which takes seconds: mistakes are told before
+        from translate.batch.executor import engine_of_workers  # loads torch, which takes seconds: mistakes before
+        from translate.batch.job import Job, prepare
 
+        asked["device"], asked["engine"] = engine_of_workers(executor.value, crew, device.value)
         prepared = prepare(Job(**asked), listener, plan_only=dry_run)
         if prepared.begun is not None and not dry_run:
             results.show_begun(prepared.begun, as_json=as_json)
         ended, stopped_by = None, 0
         if not prepared.is_empty and not dry_run:
-            ended, stopped_by = do(prepared, executor.value, workers, listener, as_json=as_json)
+            ended, stopped_by = do(prepared, executor.value, crew, listener, as_json=as_json)
     if dry_run:
         results.show_plan(prepared, as_json=as_json)
     elif ended is None:

@@ -48,7 +48,7 @@ class Engine:
     @property
     def name(self) -> str:
         """What makes the pixels, ``torch-bfloat16`` or, off the CPU, ``torch-cuda-bfloat16``."""
-        return "-".join(["torch", *([] if self.device == "cpu" else [self.device]), self.precision])
+        return _name(self.device, self.precision)
 
     @property
     def concurrency(self) -> int:
@@ -73,6 +73,22 @@ class Engine:
         threads = _one_thread() if self._alone else contextlib.nullcontext()
         with threads, torch.autocast(self.device, torch.bfloat16, enabled=on):
             return torch.cat([run(image[None].to(self.device)).cpu() for image in x])
+
+
+def engine_name(device: Device) -> str:
+    """Name of the engine that this machine has for a device. Raises `UsageError` if the device is not there."""
+    picked = pick_device(device)
+    return _name(picked, _pick_precision("auto", picked))
+
+
+def parse_name(name: str) -> tuple[Device, Precision]:
+    """Device and precision of an engine's name: the arguments that make the same engine on another machine."""
+    _, *device, precision = name.split("-")
+    return cast("Device", device[0] if device else "cpu"), cast("Precision", precision)
+
+
+def _name(device: str, precision: str) -> str:
+    return "-".join(["torch", *([] if device == "cpu" else [device]), precision])
 
 
 def pick_device(device: Device) -> Literal["cpu", "cuda", "mps"]:

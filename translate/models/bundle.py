@@ -104,12 +104,21 @@ def read_bundle(store: ObjectStore, prefix: str) -> Translator:
     Raises `ModelError` if a file is missing or damaged, the architecture is unknown or does not fit the
     weights.
     """
+    return open_bundle(*fetch_bundle(store, prefix))
+
+
+def fetch_bundle(store: ObjectStore, prefix: str) -> tuple[Document, bytes, str]:
+    """Document, weights file and its place, for `open_bundle`; raises `ModelError` if one is missing."""
     document = read_document(store, prefix)
     where = f"{store.url.rstrip('/')}/{prefix}{WEIGHTS}"
     try:
-        data = store.get(prefix + WEIGHTS).data
+        return document, store.get(prefix + WEIGHTS).data, where
     except NotFoundError as error:
         raise ModelError(f"{where} is missing though {DOCUMENT} is there; copy the model again") from error
+
+
+def open_bundle(document: Document, data: bytes, where: str) -> Translator:
+    """Build the generator of a weights file that lies at ``where``, its digest checked; raises as `read_bundle`."""
     if _digest(data) != document.digest:
         raise ModelError(f"{where} is damaged: its digest is {_digest(data)}, but {DOCUMENT} says "
                          f"{document.digest}; copy the model again")
