@@ -7,13 +7,12 @@ broken Unicode) stands on one line.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from translate.batch import layout
-from translate.images.codec import EXTENSIONS, output_format, with_extension
+from translate.images.codec import EXTENSIONS, extension, output_format, with_extension
 from translate.stores.contract import PutMode
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def target(key: str, format: Literal["keep", "png", "jpeg", "webp", "tiff"]) -> 
     ``keep`` goes by the key's extension, not by the content, so that an output's name never belies it; a
     format that is not written (GIF, BMP) becomes PNG. The key only changes where the format does.
     """
-    named = EXTENSIONS[PurePosixPath(key).suffix.lower()]
+    named = EXTENSIONS[extension(key)]
     wanted = output_format(named) if format == "keep" else format
     return (key if named == wanted else with_extension(key, wanted)), wanted
 
@@ -84,11 +83,17 @@ def write_units(store: ObjectStore, run: str, units: Iterable[Unit]) -> int:
     rest = iter(units)
     count = part = 0
     while chunk := tuple(islice(rest, PART_UNITS)):
-        lines = "".join(json.dumps(asdict(unit), separators=(",", ":")) + "\n" for unit in chunk)
+        lines = "".join(_line(unit) for unit in chunk)
         store.put(layout.units_key(run, part), lines.encode("ascii"), content_type="application/jsonl")
         count += len(chunk)
         part += 1
     return count
+
+
+def _line(unit: Unit) -> str:
+    # Not `dataclasses.asdict`, which takes half the time of planning ten million keys.
+    items = [{name: getattr(item, name) for name in Item.__slots__} for item in unit.items]
+    return json.dumps({"number": unit.number, "items": items}, separators=(",", ":")) + "\n"
 
 
 def write_plan(store: ObjectStore, record: PlanRecord) -> None:

@@ -83,7 +83,7 @@ def read_begun(store: ObjectStore, record: PlanRecord, listener: Listener) -> Be
         for entry in entries:
             begun.totals.add(entry)
             begun.highlights.add(entry)
-        listener(Progress(begun.totals.count, record.considered.to_do, "images", "reading what is recorded"))
+        listener(Progress(begun.totals.count, None, "outcomes", "reading what is recorded"))
     return begun
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -235,15 +234,24 @@ def output_format(source: Format) -> OutputFormat:
     return source if source in ("png", "jpeg", "webp", "tiff") else "png"
 
 
+def extension(key: str) -> str:
+    """The extension of a key with its dot, in lower case; empty if there is none, or no name before it.
+
+    Asked of every key of a listing, so it makes no path of it.
+    """
+    stem, dot, last = key.rpartition(".")
+    return dot + last.lower() if stem and not stem.endswith("/") and "/" not in last else ""
+
+
 def has_image_extension(key: str) -> bool:
     """Whether a key ends like the name of an accepted image, in upper or lower case."""
-    return PurePosixPath(key).suffix.lower() in EXTENSIONS
+    return extension(key) in EXTENSIONS
 
 
 def with_extension(key: str, format: OutputFormat) -> str:  # noqa: A002
     """The key with an extension of ``format``: kept if it fits, exchanged for another image's, else added."""
-    suffix = PurePosixPath(key).suffix
-    promised = EXTENSIONS.get(suffix.lower())
+    suffix = extension(key)
+    promised = EXTENSIONS.get(suffix)
     if promised == format:
         return key
     return (key[: -len(suffix)] if promised else key) + _EXTENSION[format]

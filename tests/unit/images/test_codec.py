@@ -358,6 +358,8 @@ class TestKeys:
         assert has_image_extension("a/b.JPG")
         assert has_image_extension("a.b/c.tiff")
         assert not has_image_extension("a.png/readme")
+        assert not has_image_extension("folder/.png")
+        assert not has_image_extension("a.png/")
         assert not has_image_extension("notes.txt")
         assert set(EXTENSIONS.values()) == {"png", "jpeg", "webp", "tiff", "gif", "bmp"}
 
