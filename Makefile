@@ -9,7 +9,7 @@ PIP := 25.3
 export NO_ALBUMENTATIONS_UPDATE := 1
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help install demo check lint format test test-slow browser clean
+.PHONY: help install demo check lint format test test-slow chaos browser clean
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ test: install  ## The tests of minutes' length: no browser, nothing marked slow
 
 test-slow: install  ## The tests marked slow
 	$(BIN)/python -m pytest -q -m slow
+
+chaos: install  ## 30 seeds of faults and kills on both executors; reports in build/ (an hour; CHAOS="--seeds 3")
+	$(BIN)/python -m tests.chaos.cases --report build/chaos-cases.md
+	$(BIN)/python -m tests.chaos.run --report build/chaos.md $(CHAOS)
 
 browser: install  ## The pages in a real Chromium; installs it with apt where that is possible
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \

@@ -1,6 +1,8 @@
 """Named faults, one at a time, and what people see of each, word for word.
 
     python -m tests.chaos.cases [--only NAME ...] [--report build/chaos-cases.md]
+
+Ends 1 if one of them broke an invariant.
 """
 
 from __future__ import annotations
@@ -205,16 +207,16 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=[play.__name__ for play in CASES])
     parser.add_argument("--report", type=Path)
     asked = parser.parse_args()
-    texts = ["# What people see of each fault\n"]
+    seen = []
     with Laboratory(IMAGES, TIMEOUT_S) as lab:
         for play in CASES:
             if not asked.only or play.__name__ in asked.only:
-                texts.append(see(lab, play).text())
-                print(texts[-1], flush=True)
+                seen.append(see(lab, play))
+                print(seen[-1].text(), flush=True)
     if asked.report:
         asked.report.parent.mkdir(parents=True, exist_ok=True)
-        asked.report.write_text("\n".join(texts))
-    return 0
+        asked.report.write_text("\n".join(["# What people see of each fault\n", *(case.text() for case in seen)]))
+    return 1 if any(case.violations for case in seen) else 0
 
 
 if __name__ == "__main__":

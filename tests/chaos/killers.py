@@ -74,7 +74,7 @@ class Killer:
             self._restart = threading.Thread(target=self._server.restart, name="restart")
             self._restart.start()
             return True
-        if self.program is None:
+        if self.program is None or not self.program.alive:
             return False
         if kind == "actor":
             actors = self.program.actors()

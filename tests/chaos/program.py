@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[2]
-LEFT_OVER_S = 30.0
-"""How long what a program started may outlive it."""
+OUTLIVE_S = 30.0
+"""How long workers may outlive their driver."""
+_ACTOR = "ray::Actor"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Program:
         self.family()
         self._popen.kill()
         self._popen.wait()
-        for process in self.left_over(0.0):
+        for process in self.children():
             kill(process)
 
     @property
@@ -94,7 +95,7 @@ class Program:
     def signal(self, number: signal.Signals) -> bool:
         """Send a signal to the driver alone; returns whether it was still there."""
         self.family()
-        alive = self._popen.poll() is None
+        alive = self.alive
         self._popen.send_signal(number)
         return alive
 
@@ -119,15 +120,23 @@ class Program:
             unseen.extend(child.pid for child in children.get(pid, ()))
         return list(family.values())
 
-    def actors(self) -> list[Process]:
-        """Ray's workers that have an actor in them, by pid."""
-        found = [p for p in self.family() if p.command.startswith("ray::") and not p.command.startswith("ray::IDLE")]
-        return sorted(found, key=lambda process: process.pid)
+    @property
+    def alive(self) -> bool:
+        """Whether the driver is."""
+        return self._popen.poll() is None
 
-    def left_over(self, timeout_s: float = LEFT_OVER_S) -> list[Process]:
-        """What of its children is still there, that long after its own end."""
+    def actors(self) -> list[Process]:
+        """Ray's workers that have an actor of ours in them, by pid."""
+        return sorted((p for p in self.family() if p.command.startswith(_ACTOR)), key=lambda process: process.pid)
+
+    def children(self) -> list[Process]:
+        """What it started and is still there."""
+        return [process for process in self.family() if process.pid != self.pid]
+
+    def wait_for_actors(self, timeout_s: float = OUTLIVE_S) -> list[Process]:
+        """After its end: the workers that are still there after a while, which might go on writing."""
         until = time.monotonic() + timeout_s
-        while (left := [p for p in self.family() if p.pid != self._popen.pid]) and time.monotonic() < until:
+        while (left := self.actors()) and time.monotonic() < until:
             time.sleep(0.2)
         return left
 

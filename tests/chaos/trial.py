@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from tests.chaos import invariants, pictures, schedule
 from tests.chaos.fault_proxy import FaultProxy
 from tests.chaos.killers import Killer
-from tests.chaos.program import Program, kill
+from tests.chaos.program import Program
 from tests.jobs import publish_tiny
 from tests.s3_server import S3Server
 
@@ -49,6 +49,8 @@ class Trial:
     """Kinds by ``METHOD key``."""
     kills: list[str] = field(default_factory=list)
     """In the order in which they were done."""
+    left_behind: list[str] = field(default_factory=list)
+    """Helpers of Ray that outlived a start; killed by us."""
     tried_later: int = 0
     """Images that ended as a fault of the store and were done by a run after it."""
     outcomes: dict[str, int] = field(default_factory=dict)
@@ -133,9 +135,8 @@ class Laboratory:
                 killer.program = None
                 trial.starts.append(Start(code, round(time.monotonic() - program.begun_s, 1), program.stderr))
                 trial.violations += _judge(trial.starts[-1], killer)
-                for process in program.left_over():
-                    trial.violations.append(f"process {process.pid} outlived the program: {process.command[:80]}")
-                    kill(process)
+                trial.violations += [f"a worker outlived the program: {p}" for p in program.wait_for_actors()]
+                trial.left_behind += [process.command.split(" ")[0] for process in program.children()]
             killer.settle()
             if code == 0 or trial.violations:
                 return
