@@ -53,7 +53,7 @@ _WORDS = {
     "assertion.dataHash.mismatch": "the picture was changed after it was signed",
     "assertion.hashedURI.mismatch": "what it says of itself was changed after it was signed",
     "claimSignature.mismatch": "what it says of itself was changed after it was signed",
-    "signingCredential.expired": "its signer's certificate has expired, and no time stamp says that it was valid then",
+    "signingCredential.expired": "its signer's certificate has expired, and no trusted time stamp says when it signed",
 }
 """Of the validation codes of C2PA that people meet."""
 _OF_BYTES = ("assertion.dataHash.", "assertion.hashedURI.", "assertion.boxesHash.", "assertion.missing", "claim")
