@@ -46,6 +46,7 @@ def hold(store: ObjectStore, run: str, seen: Seen) -> Iterator[Held | None]:
     be out of date.
     """
     if not leases.can_lock(store):
+        _log.warning("%s does no conditional writes: nothing keeps another run from writing there, too", store.url)
         yield None
         return
     lease = Lease(

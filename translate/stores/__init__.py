@@ -11,6 +11,7 @@ from translate.errors import UsageError
 if TYPE_CHECKING:
     from translate.stores.contract import ObjectStore
 
+_NO_SCHEMES = ("contract", "patience")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
@@ -26,7 +27,7 @@ def open_store(url: str, *, endpoint_url: str | None = None) -> ObjectStore:
         raise UsageError("a store's location is empty; give a folder, memory://name or s3://bucket/prefix/")
     match = _SCHEME.match(url)
     scheme = match.group(1).lower() if match else "file"
-    schemes = [name for name in lookup.names(__name__) if name != "contract"]
+    schemes = [name for name in lookup.names(__name__) if name not in _NO_SCHEMES]
     module = lookup.load(__name__, scheme, "store scheme", among=schemes)
     store: ObjectStore = module.open_url(url, endpoint_url)
     return store

@@ -50,11 +50,12 @@ class Deaf(MemoryStore):
 
 
 @pytest.mark.parametrize("kind", [Careless, OnlyCreates, Plain])
-def test_a_store_that_cannot_lock_is_found_out_and_does_without(kind):
+def test_a_store_that_cannot_lock_is_found_out_and_does_without(kind, caplog):
     store = kind(f"lease-{kind.__name__}")
     assert not lease.can_lock(store)
     with hold(store, "one", lease.look(store)) as one, hold(store, "two", lease.look(store)) as two:
         assert (one, two) == (None, None)
+    assert f"{store.url} does no conditional writes: nothing keeps another run" in caplog.text
     assert lease.read(store) == lease.Seen()
 
 

@@ -56,8 +56,9 @@ def test_what_cannot_be_a_place_is_refused(url: str) -> None:
 def test_an_unknown_scheme_names_the_known_ones() -> None:
     with pytest.raises(UnknownNameError, match="unknown store scheme 'gs'; known: file, memory, s3"):
         open_store("gs://bucket/")
-    with pytest.raises(UnknownNameError):
-        open_store("contract://x")
+    for no_scheme in ("contract", "patience"):
+        with pytest.raises(UnknownNameError):
+            open_store(f"{no_scheme}://x")
 
 
 @pytest.mark.parametrize(
