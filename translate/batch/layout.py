@@ -5,7 +5,7 @@ _translate/probe                             empty: whether the store refuses wh
 _translate/runs/<run>/units/000000.jsonl     the plan's units of work, a line each
 _translate/runs/<run>/plan.json              marker: the plan is complete
 _translate/runs/<run>/ledger/000000.jsonl    marker: this unit is finished; an outcome a line
-_translate/runs/<run>/ledger/000001.stopped.jsonl   the finished part of a unit that was stopped
+_translate/runs/<run>/ledger/000001.stopped.jsonl   the finished part of a unit that was stopped; stays when it goes on
 _translate/runs/<run>/report.html
 _translate/runs/<run>/summary.json           marker: the run is finished
 """
