@@ -73,6 +73,20 @@ def test_a_finished_run(command, partly_failed):
     assert (found["codes"], found["seconds_left"]) == ({"input.not_an_image": 3}, None)
 
 
+def test_a_run_for_prometheus(command, partly_failed):
+    _, output, _ = partly_failed
+    code, out, _ = command("status", output.url, "--prometheus")
+    lines = out.splitlines()
+    assert code == EXIT_OK
+    assert 'translate_images_total{code="",outcome="ok"} 6.0' in lines
+    assert 'translate_images_total{code="input.not_an_image",outcome="failed"} 3.0' in lines
+    assert "translate_images_planned_total 9.0" in lines
+    assert any(line.startswith('translate_stage_seconds_total{stage="translate"}') for line in lines)
+    assert any(line.startswith("translate_last_success_timestamp_seconds ") for line in lines)
+    for other in ("--all", "--json"):
+        assert command("status", output.url, "--prometheus", other)[0] == EXIT_USAGE
+
+
 def test_every_run(command, partly_failed, registry):
     source, output, failed = partly_failed
     for key in failed:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,7 @@ from jobs import contents, fill, picture, publish_tiny
 
 from translate.batch import layout, lease
 from translate.batch.holding import hold
+from translate.batch.meter import Meter
 from translate.batch.planning import Selection
 from translate.batch.workers import Workers
 from translate.cli import _watching
@@ -79,7 +81,7 @@ def watch(monkeypatch, registry, tmp_path, source, capsys):
             "same_place": True,
         }
         with pytest.raises(EnoughError):
-            _watching.watch_input(asked, "local", Workers(None, None), 60.0, as_json=as_json)
+            _watching.watch_input(asked, "local", Workers(None, None), 60.0, Meter(), as_json=as_json)
         out, err = capsys.readouterr()
         if not as_json:
             return pauses, out + err, output
@@ -198,8 +200,9 @@ def start(folder, registry, *flags):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_an_idle_watch_at_once(registry, tmp_path, number, code):
-    with start(tmp_path, registry, "--json") as process:
+    with start(tmp_path, registry, "--json", "--metrics-port", "0") as process:
         try:
+            metrics = json.loads(process.stderr.readline())["url"]
             path = tmp_path / "in" / "a.png"
             assert json.loads(process.stdout.readline())["event"] == "watching"
             assert json.loads(process.stdout.readline())["event"] == "nothing_to_do"
@@ -209,6 +212,11 @@ def test_a_signal_ends_an_idle_watch_at_once(registry, tmp_path, number, code):
                 pass
             assert (event["event"], event["ok"]) == ("summary", 1)
             assert json.loads(process.stdout.readline())["event"] == "nothing_to_do"
+            with urllib.request.urlopen(metrics, timeout=60) as answer:
+                numbers = answer.read().decode().splitlines()
+            assert 'translate_images_total{code="",outcome="ok"} 1.0' in numbers
+            assert f"translate_read_bytes_total {float(path.stat().st_size)}" in numbers
+            assert any(line.startswith("translate_last_success_timestamp_seconds ") for line in numbers)
             process.send_signal(number)
             _, err = process.communicate(timeout=60)
         finally:

@@ -26,6 +26,7 @@ BORDERS = {
     "albumentations": ("translate/images/augment.py",), "pyarrow": ("translate/datasets/_manifest.py",),
     "c2pa": ("translate/images/credentials.py",),
     "ray": ("pipelines/",), "pipelines": ("pipelines/",),
+    "prometheus_client": ("translate/cli/_prometheus.py",),
     "typer": ("translate/cli/",), "rich": ("translate/cli/",), "jinja2": ("translate/pages/",),
     "tensorboard": ("translate/training/events.py",),
 }

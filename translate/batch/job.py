@@ -19,6 +19,7 @@ from translate.batch.executor import open_executor
 from translate.batch.history import note_history
 from translate.batch.holding import FencedStore, hold
 from translate.batch.ledger import Totals, write_segment
+from translate.batch.meter import Meter
 from translate.batch.notebook import Notebook
 from translate.batch.planning import Plan
 from translate.batch.report import Highlights, write_page
@@ -141,25 +142,31 @@ def run(
     workers: Workers | int | None,
     listener: Listener,
     stopped: Callable[[], bool],
+    meter: Meter | None = None,
 ) -> Ended:
     """Do what was planned (there must be something) and record it at the destination, as a new run or the one begun.
 
     ``stopped`` is asked between images; from then on nothing new is begun, and what is finished is recorded.
-    A `StoreError` ends the run the same way and says how far it came. Raises `LockedError` if another run has
-    written to the output since the plan was made, or takes over because this one stalled.
+    ``meter`` hears of every image. A `StoreError` ends the run the same way and says how far it came. Raises
+    `LockedError` if another run has written to the output since the plan was made, or takes over because this one
+    stalled.
     """
     assert not prepared.is_empty, "a run with nothing to do is no run"
     assert prepared.seen is not None, "prepared with plan_only"
     chosen = open_executor(executor, workers, prepared.left, prepared.engine)
     run_id = prepared.begun.record.run if prepared.begun else layout.new_run_id()
-    with hold(PatientStore(prepared.job.output, stopped), run_id, prepared.seen) as held:
+    meter = meter or Meter()
+    with (
+        meter.running(prepared.left, chosen),
+        hold(PatientStore(prepared.job.output, stopped), run_id, prepared.seen) as held,
+    ):
         if held is None:
-            return _run(prepared, run_id, None, chosen, listener, stopped)
+            return _run(prepared, run_id, None, chosen, listener, stopped, meter)
         output = FencedStore(bare(prepared.job.output), held)
         fenced = replace(
             prepared, job=replace(prepared.job, output=output), task=replace(prepared.task, output=output)
         )
-        return _run(fenced, run_id, held, chosen, listener, lambda: stopped() or held.lost)
+        return _run(fenced, run_id, held, chosen, listener, lambda: stopped() or held.lost, meter)
 
 
 def _run(
@@ -169,6 +176,7 @@ def _run(
     chosen: Executor,
     listener: Listener,
     stopped: Callable[[], bool],
+    meter: Meter,
 ) -> Ended:
     prepared = replace(prepared, job=replace(prepared.job, output=PatientStore(prepared.job.output, stopped)))
     job, begun, planned = prepared.job, prepared.begun, prepared.plan.count
@@ -183,6 +191,7 @@ def _run(
     def report(entry: Entry) -> None:
         totals.add(entry)
         highlights.add(entry)
+        meter.add(entry)
         say("")
 
     say("")
@@ -205,6 +214,7 @@ def _run(
         return Ended(None, totals, planned, begun)
     summary = _summary(prepared, record, held, chosen, totals, time.perf_counter() - start)
     _commit(summary, highlights, job)
+    meter.succeed()
     return Ended(summary, totals, planned, begun)
 
 

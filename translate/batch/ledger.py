@@ -45,6 +45,8 @@ class Entry:
     """What was lost or chosen when the source was read, see `translate.images.picture.Picture`."""
     ms: Mapping[str, float] = field(default_factory=dict)
     """Milliseconds by stage."""
+    source_bytes: int = 0
+    """Size of the source, of one that is ok."""
 
 
 def unhappy(item: Item, outcome: Literal["failed", "skipped"], code: str, message: str) -> Entry:

@@ -161,6 +161,7 @@ class Worker:
             height=height,
             notes=picture.notes,
             ms=ms,
+            source_bytes=len(source),
         )
 
     @contextmanager

@@ -49,6 +49,13 @@ EndpointUrl = Annotated[str | None, typer.Option(help="S3 endpoint of both sides
 InputEndpointUrl = Annotated[str | None, typer.Option(help="S3 endpoint of the input.")]
 OutputEndpointUrl = Annotated[str | None, typer.Option(help="S3 endpoint of the output.")]
 DeviceChoice = Annotated[Device, typer.Option(help="Where the network runs.")]
+Every = Annotated[
+    float | None, typer.Option(min=1, metavar="SECONDS", help="Between two rounds of --watch; default 60.")
+]
+MetricsPort = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="Serve Prometheus metrics meanwhile, at /metrics of this port.")
+]
+MetricsHost = Annotated[str, typer.Option(help="Where to serve them; 0.0.0.0: to whoever can reach this machine.")]
 MaxMegapixels = Annotated[
     float | None, typer.Option(help="Larger images are refused undecoded; default 100.")
 ]

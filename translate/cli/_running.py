@@ -15,19 +15,26 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from translate.batch.job import Ended, Prepared
+    from translate.batch.meter import Meter
     from translate.batch.workers import Workers
     from translate.progress import Listener
     from translate.provenance import RunSummary
 
 
 def do(
-    prepared: Prepared, executor: str, workers: Workers, listener: Listener, *, as_json: bool
+    prepared: Prepared,
+    executor: str,
+    workers: Workers,
+    listener: Listener,
+    meter: Meter | None = None,
+    *,
+    as_json: bool,
 ) -> tuple[Ended, int]:
     """Do the job; returns how it ended, and the signal that stopped it or 0."""
     from translate.batch.job import run as run_job
 
     with _signals(as_json=as_json) as caught:
-        ended = run_job(prepared, executor, workers, listener, lambda: bool(caught))
+        ended = run_job(prepared, executor, workers, listener, lambda: bool(caught), meter)
     return ended, caught[0] if caught else 0
 
 

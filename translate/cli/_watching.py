@@ -20,11 +20,12 @@ from translate.progress import duration, silent
 
 if TYPE_CHECKING:
     from translate.batch.job import Prepared
+    from translate.batch.meter import Meter
     from translate.batch.workers import Workers
 
 
 def watch_input(
-    asked: dict[str, Any], executor: str, workers: Workers, every_s: float, *, as_json: bool
+    asked: dict[str, Any], executor: str, workers: Workers, every_s: float, meter: Meter, *, as_json: bool
 ) -> NoReturn:
     """Do rounds of a job, ``every_s`` seconds apart, until a signal or a mistake ends it; ``asked`` are the fields of
     the `Job`.
@@ -38,7 +39,7 @@ def watch_input(
         console.result_json({"event": "watching", "input_url": url, "every_seconds": every_s})
     else:
         console.remark(f"watching {readable(url)}; Ctrl-C ends it")
-    rounds, pause, was_locked = _Rounds(job, executor, workers, as_json=as_json), Pause(every_s), False
+    rounds, pause, was_locked = _Rounds(job, executor, workers, meter, as_json=as_json), Pause(every_s), False
     while True:
         try:
             pause.note(trouble=not rounds.do())
@@ -57,8 +58,8 @@ def watch_input(
 class _Rounds:
     """One round after the other."""
 
-    def __init__(self, job: Job, executor: str, workers: Workers, *, as_json: bool) -> None:
-        self._job, self._executor, self._workers, self._as_json = job, executor, workers, as_json
+    def __init__(self, job: Job, executor: str, workers: Workers, meter: Meter, *, as_json: bool) -> None:
+        self._job, self._executor, self._workers, self._meter, self._as_json = job, executor, workers, meter, as_json
         self._is_first = True
         self._idle_at = ""
         """Fingerprint of the input when nothing was to do; neither model nor output are looked at until it changes."""
@@ -71,6 +72,7 @@ class _Rounds:
             if not prepared.is_empty:
                 return self._translate(prepared)
             self._idle_at = now
+        self._meter.succeed()
         if self._as_json:
             console.result_json({"event": "nothing_to_do"})
         return True
@@ -86,7 +88,9 @@ class _Rounds:
         if prepared.begun is not None:
             show_begun(prepared.begun, as_json=self._as_json)
         with console.progress(self._job.pipeline or self._job.model, as_json=self._as_json) as listener:
-            ended, stopped_by = do(prepared, self._executor, self._workers, listener, as_json=self._as_json)
+            ended, stopped_by = do(
+                prepared, self._executor, self._workers, listener, self._meter, as_json=self._as_json
+            )
         try:
             show_end(ended, stopped_by, prepared.job.settings.fail_share, as_json=self._as_json)
         except ItemsFailedError as error:

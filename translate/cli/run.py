@@ -13,12 +13,15 @@ from translate.cli._options import (
     Device,
     DeviceChoice,
     EndpointUrl,
+    Every,
     Executor,
     ExecutorName,
     FramesChoice,
     GpusPerWorker,
     InputEndpointUrl,
     MaxMegapixels,
+    MetricsHost,
+    MetricsPort,
     OutputEndpointUrl,
     Registry,
     WorkersChoice,
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from translate.engines.torch import Device as DeviceName
 
 SHIPPED_OUTPUT = "./out"
+EVERY_S = 60.0
+"""Between two rounds of ``--watch``."""
 
 
 class Overwrite(StrEnum):
@@ -116,6 +121,10 @@ def run(
         float | None, typer.Option(min=0, max=1, help="Exit 3 if a larger share of the images failed; default 0.05.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on, and translate what arrives, until stopped.")] = False,
+    every: Every = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
     as_json: AsJsonLines = False,
 ) -> None:
     """Translate every image under --input into --output.
@@ -128,8 +137,11 @@ def run(
     """
     from translate.batch.workers import parse_workers
     from translate.cli import _run_results as results
+    from translate.cli._prometheus import measured
     from translate.cli._running import do, show_end
 
+    every_s = _every(every, watch=watch, again=keys is None and sample is None and not dry_run
+                     and overwrite is not Overwrite.always)
     crew = parse_workers(workers, gpus_per_worker)
     flags = {
         "size": _size(size),
@@ -160,7 +172,15 @@ def run(
         registry_url=registry,
         device=device.value,
     )
-    with console.progress(asked["pipeline"] or asked["model"], as_json=as_json) as listener:
+    if watch:
+        from translate.cli._watching import watch_input
+
+        with measured(metrics_host, metrics_port, as_json=as_json) as meter:
+            watch_input(asked, executor.value, crew, every_s, meter, as_json=as_json)
+    with (
+        measured(metrics_host, metrics_port, as_json=as_json) as meter,
+        console.progress(asked["pipeline"] or asked["model"], as_json=as_json) as listener,
+    ):
         from translate.batch.executor import engine_of_workers  # loads torch, which takes seconds: mistakes before
         from translate.batch.job import Job, prepare
 
@@ -170,13 +190,25 @@ def run(
             results.show_begun(prepared.begun, as_json=as_json)
         ended, stopped_by = None, 0
         if not prepared.is_empty and not dry_run:
-            ended, stopped_by = do(prepared, executor.value, crew, listener, as_json=as_json)
+            ended, stopped_by = do(prepared, executor.value, crew, listener, meter, as_json=as_json)
     if dry_run:
         results.show_plan(prepared, as_json=as_json)
     elif ended is None:
         results.show_nothing(prepared, as_json=as_json)
     else:
         show_end(ended, stopped_by, prepared.job.settings.fail_share, as_json=as_json)
+
+
+def _every(every: float | None, *, watch: bool, again: bool) -> float:
+    """Seconds between the rounds of a watch; ``again`` is whether a second round can make sense."""
+    from translate.errors import UsageError
+
+    if every is not None and not watch:
+        raise UsageError("--every is the pause between the rounds of --watch: give that too")
+    if watch and not again:
+        raise UsageError("--watch translates what arrives, so it does not go with --keys, --sample, --dry-run or "
+                         "--overwrite always, which would do the same again in every round")
+    return EVERY_S if every is None else every
 
 
 def _size(text: str | None) -> str | int | None:

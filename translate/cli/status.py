@@ -19,6 +19,9 @@ def status(
         str, typer.Argument(metavar="RUN_URL|OUTPUT", help="A run's folder, or an output: then its newest run.")
     ],
     every: Annotated[bool, typer.Option("--all", help="Every run of the output, a line each, oldest first.")] = False,
+    prometheus: Annotated[
+        bool, typer.Option("--prometheus", help="Prometheus text, as for the collector of text files.")
+    ] = False,
     endpoint_url: Annotated[str | None, typer.Option(metavar="URL", help="Where S3 is spoken, if not at AWS.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each run.")] = False,
 ) -> None:
@@ -28,13 +31,20 @@ def status(
 
     Exit codes: 0 fine, 2 no such run, 4 storage.
     """
+    from translate.batch.meter import measure
     from translate.batch.status import locate, newest_run, read_all, read_status
+    from translate.cli._prometheus import text
+    from translate.errors import UsageError
 
+    if prometheus and (every or as_json):
+        raise UsageError("--prometheus is a form of its own, of one run: leave out --json and --all")
     store, run = locate(url, endpoint_url)
     run = run or newest_run(store)
     with console.slow_progress("status", as_json=as_json) as listener:
         found = list(read_all(store, listener)) if every else [read_status(store, run, listener)]
-    if as_json:
+    if prometheus:
+        console.result(text(measure(found[0])).rstrip())
+    elif as_json:
         for each in found:
             console.result_json(_fields(each, store.url))
     elif every:

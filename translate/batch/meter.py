@@ -1,0 +1,97 @@
+"""What a process has done over all its runs, in numbers that only grow: for whoever measures it from outside."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from translate.batch.ledger import EXISTS
+from translate.provenance import RunSummary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from translate.batch.executor import Executor
+    from translate.batch.ledger import Entry
+    from translate.batch.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The numbers at one moment. None is unknown."""
+
+    planned: int = 0
+    images: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """How many by outcome and code (empty if ok)."""
+    stage_s: Mapping[str, float] = field(default_factory=dict)
+    """Seconds that images spent in each stage, added up over threads and workers."""
+    read_bytes: int | None = None
+    """Of the sources of images that are ok."""
+    written_bytes: int | None = None
+    workers: int | None = None
+    last_success_s: float | None = None
+    """When a run, or a look that found nothing to do, last ended well; in seconds since 1970."""
+
+
+class Meter:
+    """Counts while runs go on; may be read from another thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._planned = self._read_bytes = self._written_bytes = 0
+        self._images: Counter[tuple[str, str]] = Counter()
+        self._stage_s: Counter[str] = Counter()
+        self._executor: Executor | None = None
+        self._last_success_s: float | None = None
+
+    @contextmanager
+    def running(self, planned: int, executor: Executor) -> Iterator[None]:
+        """A run over so many images, until the block ends."""
+        with self._lock:
+            self._planned += planned
+            self._executor = executor
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._executor = None
+
+    def add(self, entry: Entry) -> None:
+        """An image came to its end."""
+        with self._lock:
+            self._images[entry.outcome, entry.code] += 1
+            self._read_bytes += entry.source_bytes
+            self._written_bytes += entry.size_bytes
+            for stage, ms in entry.ms.items():
+                self._stage_s[stage] += ms / 1000
+
+    def succeed(self) -> None:
+        """A run was finished, or nothing was to do."""
+        with self._lock:
+            self._last_success_s = time.time()
+
+    def read(self) -> Measured:
+        """The numbers now."""
+        with self._lock:
+            return Measured(
+                self._planned, dict(self._images), dict(self._stage_s), self._read_bytes, self._written_bytes,
+                self._executor.workers if self._executor else 0, self._last_success_s,
+            )
+
+
+def measure(status: Status) -> Measured:
+    """The numbers of one run, from its records; bytes are not among them."""
+    totals, record = status.totals, status.record
+    images = {("skipped" if code == EXISTS else "failed", code): count for code, count in totals.codes.items()}
+    return Measured(
+        planned=status.planned,
+        images={("ok", ""): totals.ok, **images},
+        stage_s={stage: ms / 1000 for stage, ms in totals.ms.items()},
+        workers=record.workers if isinstance(record, RunSummary) else None,
+        last_success_s=datetime.fromisoformat(status.finished).timestamp() if status.finished else None,
+    )
