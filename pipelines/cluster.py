@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import ray
-from ray.exceptions import OutOfMemoryError, RayTaskError
+from ray.exceptions import AuthenticationError, OutOfMemoryError, RayTaskError
 
 import pipelines
 import translate
@@ -60,7 +60,7 @@ def connect() -> None:
             ray.init(**quiet, runtime_env={"py_modules": [translate, pipelines]})
         else:
             ray.init(address="local", include_dashboard=False, **quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (ConnectionError, ValueError, RuntimeError, AuthenticationError) as error:
         if not address:
             raise
         reason = " ".join(str(error).split()).rstrip(".")
