@@ -6,6 +6,8 @@ import errno
 import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -177,7 +179,7 @@ def test_new_files_follow_the_umask(tmp_path: Path) -> None:
 def test_what_the_system_refuses_is_said_clearly_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, expected: type[StoreError], words: str
 ) -> None:
-    """A full or broken disk cannot be had in a test: the system call that meets it fails in its place."""
+    """A broken disk cannot be had in a test: the system call that meets it fails in its place."""
 
     def fail(_: int) -> None:
         raise OSError(number, os.strerror(number))
@@ -189,14 +191,27 @@ def test_what_the_system_refuses_is_said_clearly_and_leaves_nothing(
     assert everything_below(tmp_path) == set()
 
 
-def test_a_really_full_disk_is_said_clearly() -> None:
-    full = Path("/dev/full")
-    if not full.exists():
-        pytest.skip("no /dev/full here")
-    with pytest.raises(OSError, match="No space left") as raised, full.open("wb", buffering=0) as file:
-        file.write(b"x")
-    with pytest.raises(StoreError, match="the disk is full"):
-        FileStore("/tmp")._fail(raised.value, "write x")
+def test_a_full_disk_keeps_what_it_has_and_nothing_half_written(small_disk: Path) -> None:
+    store = FileStore(small_disk / "out")
+    store.put("a/kept.png", b"old")
+    for mode in (PutMode.OVERWRITE, PutMode.CREATE, IfUnchanged(store.head("a/kept.png").etag)):
+        with pytest.raises(StoreError, match=r"could not write .*: the disk is full; make room") as raised:
+            store.put("a/new.png" if mode is PutMode.CREATE else "a/kept.png", b"x" * 4_000_000, mode=mode)
+        assert raised.value.exit_code == 4
+    assert everything_below(small_disk) == {"out", "out/a", "out/a/kept.png"}
+    assert store.get("a/kept.png").data == b"old"
+    store.put("a/kept.png", b"new")
+    assert store.get("a/kept.png").data == b"new"
+
+
+def test_a_limit_on_the_size_of_files_is_said_clearly(tmp_path: Path) -> None:
+    code = (
+        "import resource, sys; from translate.stores.file import FileStore\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); FileStore(sys.argv[1]).put('k', b'x' * 5000)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=False)
+    assert f"StoreError: could not write {tmp_path / 'k'}: File too large" in done.stderr
+    assert everything_below(tmp_path) == set()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may do anything")
