@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 OUTLIVE_S = 30.0
 """How long workers may outlive their driver."""
+_LOOK_S = 1.0
 _ACTOR = "ray::Actor"
 
 
@@ -87,10 +89,11 @@ class Program:
     def wait(self, timeout_s: float) -> int | None:
         """The exit code (negative: the signal that ended it); None if it has not ended by then."""
         until = time.monotonic() + timeout_s
-        while (code := self._popen.poll()) is None and time.monotonic() < until:
-            self.family()
-            time.sleep(0.2)
-        return code
+        while self.alive and time.monotonic() < until:
+            self.family()  # remembers who is whose child, as long as that can be seen
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(min(_LOOK_S, max(0.0, until - time.monotonic())))
+        return self._popen.poll()
 
     def signal(self, number: signal.Signals) -> bool:
         """Send a signal to the driver alone; returns whether it was still there."""
