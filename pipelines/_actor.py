@@ -10,7 +10,7 @@ import platform
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import ray
 
@@ -133,4 +133,4 @@ def engine_here(device: Device) -> str:
 
 def where() -> str:
     """This machine, for people."""
-    return f"node {ray.util.get_node_ip_address()} ({platform.node()})"
+    return f"node {cast('Any', ray.util).get_node_ip_address()} ({platform.node()})"

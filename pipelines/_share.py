@@ -67,13 +67,13 @@ def share_out(nodes: Sequence[Mapping[str, float]], workers: Workers, need_bytes
     return max(workers.least or 1, min(places, workers.most or places)), share
 
 
-def need_bytes(translator: Translator, work: Work) -> float:
+def need_bytes(translator: Translator, work: Work) -> int:
     """Memory that a worker is thought to need: its process, the model twice, one image of working size.
 
     At the images' own size it is one of `LARGE_PIXELS`; larger ones take turns in a worker, and what they need
     beyond this is left to Ray's memory monitor and to `Pool.fewer`.
     """
-    weights = sum(each.nbytes for each in translator.network.state_dict().values())
+    weights: int = sum(each.nbytes for each in translator.network.state_dict().values())
     pixels = LARGE_PIXELS if work.size == "native" else min(LARGE_PIXELS, ASPECT * work.size**2)
-    width = getattr(translator.config, "width", WIDTH)
+    width: int = getattr(translator.config, "width", WIDTH)
     return math.ceil(PROCESS_BYTES + 2 * weights + BYTES_PER_PIXEL_AND_CHANNEL * width * pixels)
