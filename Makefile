@@ -9,7 +9,7 @@ PIP := 25.3
 export NO_ALBUMENTATIONS_UPDATE := 1
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help install demo check lint format test test-slow chaos browser clean
+.PHONY: help install demo check lint format test test-slow chaos fuzz browser clean
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ test-slow: install  ## The tests marked slow
 chaos: install  ## 30 seeds of faults and kills on both executors; reports in build/ (an hour; CHAOS="--seeds 3")
 	$(BIN)/python -m tests.chaos.cases --report build/chaos-cases.md
 	$(BIN)/python -m tests.chaos.run --report build/chaos.md $(CHAOS)
+
+fuzz: install  ## Bad files and odd keys, ten minutes each; bad inputs are saved in build/fuzz (FUZZ="--minutes 1 --seed 7")
+	$(BIN)/python -m tests.fuzz decoder $(FUZZ)
+	$(BIN)/python -m tests.fuzz keys $(FUZZ)
 
 browser: install  ## The pages in a real Chromium; installs it with apt where that is possible
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
