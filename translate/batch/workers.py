@@ -29,7 +29,7 @@ class Workers:
 def parse_workers(text: str | None, gpus_each: float = 0.0) -> Workers:
     """``"4"`` (a fixed number), ``"2-16"`` (bounds) or None (the executor decides). Raises `UsageError`."""
     if not 0 <= gpus_each < math.inf or (gpus_each > 1 and gpus_each % 1):
-        raise UsageError(f"--gpus-per-worker must be a whole number, or a part of one GPU such as 0.5; got {gpus_each:g}")
+        raise UsageError(f"--gpus-per-worker must be a whole number, or a part of one such as 0.5; got {gpus_each:g}")
     if text is None:
         return Workers(gpus_each=gpus_each)
     match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", text)

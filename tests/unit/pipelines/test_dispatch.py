@@ -64,7 +64,8 @@ def kill(dispatch, error, times):
     return "".join(entry.code for _, entries in dispatch._in_hand.values() for entry in entries)
 
 
-def test_only_deaths_over_the_image_alone_count(nodes):
+@pytest.mark.usefixtures("nodes")
+def test_only_deaths_over_the_image_alone_count():
     dispatch = start(2, Pool())
     assert kill(dispatch, ActorDiedError(), 1) == "", "cut in halves"
     (first, second) = dispatch._again
@@ -74,7 +75,8 @@ def test_only_deaths_over_the_image_alone_count(nodes):
     assert kill(dispatch, ActorDiedError(), 1) == "input.poison"
 
 
-def test_what_was_reported_is_not_done_again(nodes):
+@pytest.mark.usefixtures("nodes")
+def test_what_was_reported_is_not_done_again():
     dispatch = start(3, Pool())
     dispatch._calls.clear()
     dispatch._hand_out()
@@ -93,7 +95,8 @@ def test_lost_nodes_are_not_the_images_fault_for_a_while(nodes):
     assert kill(dispatch, ActorDiedError(), DEATHS_OF_ONE_IMAGE) == "input.poison"
 
 
-def test_lack_of_memory_makes_the_pool_smaller_before_the_image_is_blamed(nodes):
+@pytest.mark.usefixtures("nodes")
+def test_lack_of_memory_makes_the_pool_smaller_before_the_image_is_blamed():
     pool = Pool(workers=3)
     dispatch = start(1, pool)
     for _ in range(2):  # 3 workers, then 2
@@ -129,5 +132,5 @@ def test_workers_that_die_before_they_have_a_model_end_the_job(nodes):
     nodes.clear()
     die()
     die()
-    with pytest.raises(TranslateError, match="3 workers in a row died before they had a model: .* installed on every"):
+    with pytest.raises(TranslateError, match=r"3 workers in a row died before they had a model: .* installed on every"):
         die()
