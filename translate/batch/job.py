@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import os
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from translate.batch import conflicts, layout, lease, manifest, planning, stages
+from translate.batch import conflicts, layout, lease, manifest, planning
 from translate.batch.executor import open_executor
 from translate.batch.history import note_history
 from translate.batch.holding import FencedStore, hold
@@ -23,12 +22,11 @@ from translate.batch.meter import Meter
 from translate.batch.notebook import Notebook
 from translate.batch.planning import Plan
 from translate.batch.report import Highlights, write_page
+from translate.batch.resolve import resolve, resolve_as_planned
 from translate.batch.resume import Rest, asked, find, read_begun
-from translate.batch.worker import Task
-from translate.errors import LockedError, ModelError, StoreError, UsageError, WorkDigestError
-from translate.images.picture import Limits
+from translate.errors import LockedError, StoreError
 from translate.progress import Progress, silent
-from translate.provenance import PlanRecord, RunSummary, Work, versions
+from translate.provenance import PlanRecord, RunSummary, versions
 from translate.stores.contract import PutMode
 from translate.stores.patience import PatientStore, bare
 
@@ -41,9 +39,10 @@ if TYPE_CHECKING:
     from translate.batch.ledger import Entry
     from translate.batch.planning import Overwrite, Selection
     from translate.batch.resume import Begun
+    from translate.batch.worker import Task
     from translate.batch.workers import Workers
     from translate.config import Run
-    from translate.engines.torch import Device, Engine, Precision
+    from translate.engines.torch import Device, Engine
     from translate.progress import Listener
     from translate.stores.contract import ObjectStore
 
@@ -120,11 +119,11 @@ def prepare(job: Job, listener: Listener = silent, *, plan_only: bool = False) -
     seen = None if plan_only else lease.look(job.output)
     unfinished = find(job)
     if unfinished is not None:
-        task, engine = _resolve_as_planned(job, unfinished)
+        task, engine = resolve_as_planned(job, unfinished)
         begun = read_begun(job.output, unfinished, listener)
         plan = Plan(Rest(job.output, unfinished.run).items, unfinished.considered)
         return Prepared(job, task, engine, plan, seen, begun)
-    task, engine = _resolve(job)
+    task, engine = resolve(job)
     notebook = Notebook()
     if job.overwrite in ("changed", "stale"):
         note_history(job.output, notebook, listener)
@@ -216,72 +215,6 @@ def _run(
     _commit(summary, highlights, job)
     meter.succeed()
     return Ended(summary, totals, planned, begun)
-
-
-def _resolve_as_planned(job: Job, record: PlanRecord) -> tuple[Task, Engine]:
-    """Load the model of an unfinished run, on the engine that it began with.
-
-    Raises `WorkDigestError` if either is not to be had.
-    """
-    _, *device, precision = record.work.engine.split("-")  # torch-bfloat16, torch-cuda-bfloat16
-    as_planned = replace(job, model=record.work.model, device=cast("Device", device[0] if device else "cpu"))
-    try:
-        task, engine = _resolve(as_planned, cast("Precision", precision))
-        problems = record.work.differences(task.work)
-    except (ModelError, UsageError) as error:
-        problems = [str(error)]
-    if problems:
-        raise WorkDigestError(
-            f"run {record.run} in {job.output.url} is not finished, and can't go on as it began "
-            f"({'; '.join(problems)}). Bring back the model or the kind of machine that it began with; or say "
-            "--overwrite stale to begin anew and make what is there anew too, or --overwrite never to keep what is "
-            "there and fill the gaps"
-        )
-    return task, engine
-
-
-def _resolve(job: Job, precision: Precision = "auto") -> tuple[Task, Engine]:
-    """Load the model; the task names exactly this version, engine and precision for every worker.
-
-    Places are made absolute: a worker has its own working folder and environment.
-    """
-    from translate.engines.torch import Engine
-    from translate.models.foreign import SUFFIXES
-    from translate.registry import ModelRegistry, open_model
-    from translate.stores import open_store
-
-    translator = open_model(job.model, job.registry_url)
-    # The reference's test script computes in float32, on the processor.
-    compat = job.settings.pixels == "compat"
-    if compat and job.engine:
-        raise UsageError("--pixels compat computes on processors; leave out --gpus-per-worker")
-    here: Device = "cpu" if compat or job.engine else job.device
-    engine = Engine(translator, device=here, precision="float32" if compat else precision)
-    path = os.sep in job.model or job.model.endswith(SUFFIXES)
-    reference = job.model if path else translator.facts.reference
-    settings = job.settings
-    work = Work(
-        model=reference,
-        model_digest=translator.facts.digest,
-        size=settings.size,
-        format=settings.format,
-        quality=settings.quality,
-        pixels=settings.pixels,
-        engine=job.engine or engine.name,
-        exif=settings.exif,
-        mark=stages.marking(),
-    )
-    task = Task(
-        source=job.source,
-        output=job.output,
-        model=os.path.abspath(reference) if path and "://" not in reference else reference,  # noqa: PTH100
-        registry_url=open_store(ModelRegistry(job.registry_url).url).url,
-        work=work,
-        replace_existing=job.overwrite != "never",
-        limits=Limits(max_pixels=int(settings.max_megapixels * 1_000_000)),
-        frames=settings.frames,
-    )
-    return task, engine
 
 
 def _outputs(store: ObjectStore, listener: Listener) -> Iterator[str]:
