@@ -65,6 +65,9 @@ class Case:
             parts.append(f"**{said.who}: exit {said.code}** after {said.seconds:.0f} s")
             parts += [f"{name}:\n```\n{text.rstrip()}\n```" for name, text in
                       (("stdout", said.stdout), ("stderr", said.stderr)) if text.strip()]  # fmt: skip
+        hit = [f"{count} {what}" for what, count in self.facts.items()]
+        codes = [f"{key!r} ended {code}" for key, code in self.codes.items()]
+        parts.append(f"Hit: {', '.join(hit) or 'nothing'}. Not translated: {', '.join(codes) or 'none'}.")
         parts.append("What held: " + ("; ".join(self.violations[:5]) or "every invariant") + ".")
         return "\n\n".join(parts) + "\n"
 
