@@ -37,8 +37,8 @@ class Config(AdversarialConfig):
     identity_until: float | None = Field(default=None, gt=0, le=1)
     """Share of the training over which the identity's weight falls linearly to zero; None: it stays."""
     self_weight: float = Field(default=0.0, ge=0)
-    """Of ||G_ab(a) - a||_1 and its mirror, the self-regularisation of Shrivastava et al. 2017 (arXiv:1612.07828, eq. 4):
-    where the domains show the same things in the same place, change no more than the discriminator asks for."""
+    """Of ||G_ab(a) - a||_1 and its mirror: the self-regularisation of Shrivastava et al. 2017 (arXiv:1612.07828),
+    eq. 4. Where the domains show the same things in the same places: no more change than the discriminator asks for."""
     answer_weight: float = Field(default=10.0, ge=0)
     """Of the distance between G_ab(a) and its answer, in L1 band by band, where the answer is known."""
     answer_texture_weight: float = Field(default=0.0, ge=0)
