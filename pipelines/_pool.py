@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import ray
 
 from pipelines._actor import Actor, Program, Settings
+from pipelines._share import share_out
+from pipelines.cluster import nodes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipelines._share import Share
     from translate.batch.manifest import Item
     from translate.batch.worker import Task
     from translate.batch.workers import Workers
@@ -69,23 +70,24 @@ def change(
 class Pool:
     """Workers at Ray. A dead one is only taken out; `adjust` starts another if there is a place for it."""
 
-    def __init__(self, task: Task, model: Any, asked: Workers, share: Share, first: int) -> None:  # noqa: ANN401
-        """``model`` is in Ray's object store; begins with ``first`` workers."""
+    def __init__(self, task: Task, model: Any, asked: Workers, need_bytes: float) -> None:  # noqa: ANN401
+        """``model`` is in Ray's object store; ``need_bytes`` is what a worker is thought to need."""
         self._task, self._model, self._settings = task, model, Settings.here()
         self._asked = self._bounds = asked
-        self.share = share
-        self._actor_class = cast("Any", ray.remote)(
-            num_cpus=share.cpus, num_gpus=share.gpus, memory=share.memory_bytes, max_restarts=0, max_concurrency=2
-        )(Actor)
+        self._need_bytes = need_bytes
         self._looked_s = self._given_up_s = -math.inf
         self.members: list[Member] = []
         self.peak = 0
         """The most members that there were with a place."""
+        first, self.share = share_out(nodes(), asked, need_bytes)
         self._start(first)
 
     def _start(self, count: int) -> list[Member]:
-        now_s, cores = time.monotonic(), max(1, int(self.share.cpus))
-        started = [Member(self._actor_class.remote(cores), now_s) for _ in range(count)]
+        share, now_s = self.share, time.monotonic()
+        actor_class = cast("Any", ray.remote)(
+            num_cpus=share.cpus, num_gpus=share.gpus, memory=share.memory_bytes, max_restarts=0, max_concurrency=2
+        )(Actor)
+        started = [Member(actor_class.remote(max(1, int(share.cpus))), now_s) for _ in range(count)]
         self.members += started
         return started
 
@@ -97,6 +99,13 @@ class Pool:
         if now_s - self._looked_s < LOOK_EVERY_S:
             return [], []
         self._looked_s = now_s
+        if more and all(member.state == "waiting" for member in self.members):
+            first, share = share_out(nodes(), self._bounds, self._need_bytes)
+            if share != self.share:  # the first nodes have come, or all that there were have gone
+                self.share, retired = share, list(self.members)
+                for member in retired:
+                    self.remove(member)
+                return self._start(first), retired
         may_grow = more and now_s - self._given_up_s > GIVEN_UP_S
         free = self.share.places(cast("Any", ray).available_resources()) if may_grow else 0
         count, retired = change(self.members, self._bounds, free, now_s, more=more)

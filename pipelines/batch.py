@@ -83,8 +83,7 @@ class RayExecutor:
         """As `translate.batch.executor.Executor` says; units finish in any order."""
         refuse_memory((task.source, task.output), instead="use --executor local")
         model = fetch_model(task.model, task.registry_url)
-        first, share = share_out(nodes(), self._asked, need_bytes(model.open(), task.work))
-        pool = Pool(task, ray.put(model), self._asked, share, first)
+        pool = Pool(task, ray.put(model), self._asked, need_bytes(model.open(), task.work))
         unused = sum(node.get("GPU", 0.0) for node in nodes()) if not self._asked.gpus_each else 0
 
         def say_of_gpus(words: str) -> None:
