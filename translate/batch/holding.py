@@ -22,7 +22,7 @@ from translate.batch.lease import KEY, Lease
 from translate.errors import LockedError, PreconditionError, TranslateError, UnavailableError
 from translate.progress import duration
 from translate.stores.contract import IfUnchanged, PutMode
-from translate.stores.patience import bare
+from translate.stores.patience import PatientStore, bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -147,7 +147,9 @@ class Held:
 
     def _write(self, *, released: bool) -> None:
         lease = self._lease.model_copy(update={"held_s": round(self._since.seconds, 3), "released": released})
-        self._etag = _put(self._store, lease, IfUnchanged(self._etag)).etag
+        # Who gives it back need not be quick, and keeps the next run waiting for its end if it can't.
+        store = PatientStore(self._store, lambda: True) if released else self._store
+        self._etag = _put(store, lease, IfUnchanged(self._etag)).etag
 
 
 class FencedStore:
