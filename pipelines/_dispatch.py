@@ -6,6 +6,7 @@ unit is cut in halves until the image that kills its worker stands alone.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from translate.batch.executor import Finished
     from translate.batch.ledger import Entry
     from translate.batch.manifest import Item, Unit
+
+_log = logging.getLogger(__name__)
 
 DEATHS_OF_ONE_IMAGE = 3
 """An image that so many workers in a row died over, each with nothing else in hand, is set aside as
@@ -201,6 +204,7 @@ class Dispatch:
         elsewhere = isinstance(error, RayActorError) and (error.preempted or self._has_lost_its_node(call.member))
         spared = elsewhere or (for_memory and self._pool.fewer())
         self._pool.remove(call.member)
+        _log.warning("a worker died, and its images go to another: %s", in_one_line(error))
         if call.attempt is None:
             self._count_death_while_loading(in_one_line(error), spared=spared)
             return None

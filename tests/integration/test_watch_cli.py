@@ -198,6 +198,7 @@ def start(folder, registry, *flags):
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_an_idle_watch_at_once(registry, tmp_path, number, code):
     with start(tmp_path, registry, "--json", "--metrics-port", "0") as process:
@@ -218,7 +219,7 @@ def test_a_signal_ends_an_idle_watch_at_once(registry, tmp_path, number, code):
             assert f"translate_read_bytes_total {float(path.stat().st_size)}" in numbers
             assert any(line.startswith("translate_last_success_timestamp_seconds ") for line in numbers)
             process.send_signal(number)
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=240)
         finally:
             process.kill()
     assert process.returncode == code

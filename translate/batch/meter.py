@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,7 +45,7 @@ class Meter:
         self._lock = threading.Lock()
         self._planned = self._read_bytes = self._written_bytes = 0
         self._images: Counter[tuple[str, str]] = Counter()
-        self._stage_s: Counter[str] = Counter()
+        self._stage_s: defaultdict[str, float] = defaultdict(float)
         self._executor: Executor | None = None
         self._last_success_s: float | None = None
 
