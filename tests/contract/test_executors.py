@@ -140,11 +140,15 @@ class Flooded(FileStore):
         return super().put(key, data, **options)
 
 
-def test_refused_credentials_end_the_run(prepared, tmp_path):
+@pytest.mark.parametrize("name", EXECUTORS)
+def test_refused_credentials_end_the_run_and_nothing_is_marked_failed_by_them(name, prepared, tmp_path):
     task = replace(pickle.loads(pickle.dumps(prepared.task)), output=Refusing(tmp_path / "out"))
-    executor = open_executor("local", None, IMAGES, prepared.engine)
+    executor = open_executor(name, None, IMAGES, prepared.engine)
+    heard, recorded = [], []
+    finished = executor.run(task, units_of(prepared), heard.append, never, unheard)
     with pytest.raises(AccessError, match=r"refused 3 images in a row.*credentials expired"):
-        list(executor.run(task, units_of(prepared), unheard, never, unheard))
+        recorded.extend(e for _, some in finished for e in some)
+    assert {e.code for e in [*heard, *recorded]} <= {"input.truncated"}
 
 
 @pytest.mark.parametrize("name", EXECUTORS)
