@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import socket
@@ -70,6 +71,7 @@ def connect() -> None:
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
+    atexit.register(_let_signals_end)  # runs before Ray's own, which was registered earlier
 
 
 def nodes() -> list[Mapping[str, float]]:
@@ -85,6 +87,13 @@ def is_lost(node: str) -> bool:
 def ours(error: RayTaskError) -> BaseException:
     """The exception that a worker raised, as it was raised there."""
     return error.cause if isinstance(error.cause, BaseException) else error
+
+
+def _let_signals_end() -> None:
+    """While Python leaves Ray at its end, a signal ends it at once; an exception in there would be a traceback."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _refuse_silence(address: str) -> None:

@@ -153,9 +153,9 @@ def driver(cluster, *arguments):
 
 def test_code_weights_and_credentials_reach_nodes_that_join_and_a_lost_node_costs_nothing(cluster, buckets):
     source, output, arguments = buckets
-    missing = subprocess.run([cluster.python, "-c", "import translate"], cwd=cluster.folder, env={}, check=False,
+    missing = subprocess.run([cluster.python, "-c", "import pipelines"], cwd=cluster.folder, env={}, check=False,
                              capture_output=True, text=True)
-    assert "No module named 'translate'" in missing.stderr, "else this test shows nothing"
+    assert "No module named 'pipelines'" in missing.stderr, "else this test shows nothing"
     first = cluster.node(cpus=1)
     with driver(cluster, *arguments, "1-4") as running:
         until_s = time.monotonic() + 600
