@@ -16,6 +16,7 @@ from translate.errors import TrainingError
 from translate.images.codec import encode
 from translate.objectives.contract import build_objective
 from translate.progress import Progress, duration, silent
+from translate.stores.patience import PatientStore
 from translate.training import schedules
 from translate.training.data import CACHE_BYTES, TrainingData
 from translate.training.events import write_events
@@ -95,6 +96,9 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     worker calls this alike and steps on the mean of all their gradients; the first one speaks and writes.
     Raises `ConfigError`, `DataError`, `ModelError`, `TrainingError`, `UsageError`.
     """
+    # A night outlasts a store's bad minutes.
+    data, output = PatientStore(data, known=False), PatientStore(output, known=False)
+
     # What is played, by whom, on what.
     part = part_of_batch(training.batch, group)
     place = device_of(device)

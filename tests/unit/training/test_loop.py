@@ -8,10 +8,11 @@ import torch
 from training_set import TINY, picture, png
 
 from translate.config import Training, validate
-from translate.errors import ConfigError, TrainingError, UsageError
+from translate.errors import BusyError, ConfigError, TrainingError, UsageError
 from translate.images import codec
 from translate.images.tensors import to_tensor
 from translate.stores import open_store
+from translate.stores.memory import MemoryStore
 from translate.training import loop
 from translate.training.loop import MOST_RECOVERIES, train
 
@@ -47,6 +48,25 @@ def test_it_leaves_samples_status_and_checkpoints(data, tmp_path):
     assert {"images", "rate", "G_ab", "cycle_a", "D_b"} <= line.keys()
     assert trained.seen == reports[-1].done == 24
     assert set(trained.generators) == {"G_ab", "G_ba"}
+
+
+class Busy(MemoryStore):
+    """Every third put finds the store busy."""
+
+    puts = 0
+
+    def put(self, key, *args, **options):
+        self.puts += 1
+        if self.puts % 3 == 0:
+            raise BusyError(f"{self.url} answered SlowDown")
+        return super().put(key, *args, **options)
+
+
+def test_a_busy_store_costs_time_and_nothing_else(data):
+    output = Busy("night")
+    train(training(), data, output)
+    assert output.puts > 6
+    assert {"checkpoints/0000000024.json", "training.html"} <= {info.key for info in output.list()}
 
 
 def test_an_interrupted_training_equals_the_uninterrupted_one_bit_for_bit(data, tmp_path):
