@@ -109,8 +109,12 @@ def check_folder(puts: list[tuple[str, bytes]], found: Fuzzed) -> None:
         store.delete("first")
         (Path(top) / "deep" / "beside.png").write_bytes(b"precious")
         before = dict(_around(top, store.root))
-        _check_store(store, puts, found)
-        assert dict(_around(top, store.root)) == before, "something was written outside of the folder"
+
+        def look() -> None:
+            assert dict(_around(top, store.root)) == before, "something was written outside of the folder"
+
+        _check_store(store, puts, found, look)
+        look()
 
 
 def _around(top: str, inner: Path) -> Iterator[tuple[str, bytes]]:
@@ -135,8 +139,10 @@ def _is_tidied_up(key: str) -> bool:
     return key.startswith("/") or "//" in key or "\\" in key
 
 
-def _check_store(store: ObjectStore, puts: list[tuple[str, bytes]], found: Fuzzed) -> None:
-    """Put all, list and get them, delete them."""
+def _check_store(
+    store: ObjectStore, puts: list[tuple[str, bytes]], found: Fuzzed, look: Callable[[], None] = lambda: None
+) -> None:
+    """Put all, ``look``, list and get them, delete them."""
     there: dict[str, bytes] = {}
     refused: set[str] = set()
     for key, data in puts:
@@ -150,6 +156,7 @@ def _check_store(store: ObjectStore, puts: list[tuple[str, bytes]], found: Fuzze
             refused.add(key)
         else:
             there[key] = data
+    look()
     _check_content(store, there)
     for key in refused - there.keys():
         try:
