@@ -191,6 +191,44 @@ def test_a_full_disk_ends_the_run_and_the_same_command_goes_on_when_there_is_roo
     assert {outcome for outcome, _ in outcomes(output).values()} == {"ok"}
 
 
+def test_a_source_that_goes_away_at_the_end_costs_pictures_of_the_page_and_no_patience(registry, monkeypatch):
+    monkeypatch.setattr(patience, "PATIENCE_S", 2.0)
+    source, output, keys = stores("page")
+    left, in_vain = set(keys), []
+
+    def fault(_, key):
+        if key not in left:
+            in_vain.append(key)
+            raise UnavailableError("gone")
+        left.remove(key)
+
+    source.fault = fault
+    summary = go(prepare(make_job(source, output, registry))).summary
+    assert (summary.ok, summary.failed) == (IMAGES, 0)
+    assert in_vain, "the page wanted pictures"
+    assert len(in_vain) == len(set(in_vain)), "none was asked for twice"
+
+
+def test_with_never_the_outputs_of_a_run_that_was_killed_before_it_recorded_them_are_its_own(registry):
+    source, output, keys = stores("never-killed")
+    job = make_job(source, output, registry, overwrite="never")
+
+    def die(_, key):
+        if "/ledger/" in key:
+            raise KeyboardInterrupt
+
+    prepared = prepare(job)
+    output.fault = die
+    with pytest.raises(KeyboardInterrupt):
+        go(prepared)
+    assert contents(output)
+    assert not outcomes(output)
+    output.fault = no_fault
+    summary = go(prepare(job)).summary
+    assert (summary.ok, summary.skipped) == (IMAGES, 0)
+    assert set(contents(output)) == set(keys)
+
+
 @pytest.mark.s3
 class TestBucket:
     @pytest.fixture

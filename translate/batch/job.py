@@ -277,7 +277,7 @@ def _commit(summary: RunSummary, highlights: Highlights, job: Job) -> None:
     assert summary.ok + summary.failed + summary.skipped == summary.planned, "the counts do not add up"
     job.output.put(
         layout.report_key(summary.run),
-        write_page(summary, highlights, job.source, job.output),
+        write_page(summary, highlights, bare(job.source), bare(job.output)),
         content_type="text/html; charset=utf-8",
     )
     job.output.put(

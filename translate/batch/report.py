@@ -59,7 +59,8 @@ class Highlights:
 
 
 def write_page(summary: RunSummary, highlights: Highlights, source: ObjectStore, output: ObjectStore) -> bytes:
-    """The page of a finished run; the pictures are read again from both stores."""
+    """The page of a finished run; the pictures are read again from both stores, and left out if they can't be had:
+    whoever calls has no patience for them, or the totals would wait for hours where a store has gone."""
     return _render(summary, highlights, _samples(highlights, source, output))
 
 

@@ -147,7 +147,7 @@ def metadata_of(item: Item, work: Work, digest: str) -> dict[str, str]:
 def put(
     store: ObjectStore, item: Item, data: bytes, metadata: dict[str, str], *, replace_existing: bool
 ) -> ObjectInfo | None:
-    """Write the output; None if one is there already and must be kept."""
+    """Write the output; None if another is there already and must be kept."""
     mode = PutMode.OVERWRITE if replace_existing else PutMode.CREATE
     content_type = CONTENT_TYPES[item.format]
     try:
@@ -155,7 +155,16 @@ def put(
     except PreconditionError:
         if replace_existing:
             raise
+        return _the_same(store, item.output_key, data)
+
+
+def _the_same(store: ObjectStore, key: str, data: bytes) -> ObjectInfo | None:
+    """What is there, if it is these very bytes: ours, of a run or worker that died before it was recorded."""
+    try:
+        there = store.get(key)
+    except NotFoundError:  # removed meanwhile
         return None
+    return there.info if there.data == data else None
 
 
 def _refuse_non_finite(finite: bool) -> None:

@@ -134,6 +134,7 @@ def test_an_output_that_came_meanwhile_is_kept_if_it_must_be():
     assert stages.put(store, item, b"1", {}, replace_existing=False) is not None
     assert stages.put(store, item, b"2", {}, replace_existing=False) is None
     assert store.get("a.png").data == b"1"
+    assert stages.put(store, item, b"1", {}, replace_existing=False) == store.head("a.png"), "ours, not recorded yet"
     assert stages.put(store, item, b"2", {}, replace_existing=True) is not None
     assert store.get("a.png").data == b"2"
 
