@@ -16,7 +16,8 @@ import pytest
 
 import translate
 from translate.batch import lease
-from translate.batch.holding import FencedStore, Held, hold
+from translate.batch.fenced import FencedStore
+from translate.batch.holding import Held, hold
 from translate.errors import LockedError
 from translate.stores import open_store
 
@@ -210,11 +211,28 @@ def test_every_store_can_lock_and_is_asked_once(store, monkeypatch):
     assert lease.can_lock(store)
 
 
-def test_a_pickled_fenced_store_is_the_bare_store(store):
+@pytest.mark.usefixtures("short")
+def test_a_worker_in_another_process_writes_until_its_run_was_replaced(store):
+    with stalled(store) as held:
+        there = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(FencedStore(store, held)))))
+        there.put("a.png", b"1")
+        assert (there.url, store.get("a.png").data) == (store.url, b"1"), "stalled, but not replaced"
+        time.sleep(SHORT_S / 4)
+        with take(store, "next"):
+            for write in (lambda: there.put("b.png", b"2"), lambda: there.delete("a.png")):
+                with pytest.raises(LockedError, match=r"and run next, .* \(lease 1 -> 2\)"):
+                    write()
+        with pytest.raises(LockedError):
+            there.put("b.png", b"2")
+    assert [info.key for info in store.list() if not info.key.startswith("_translate/")] == ["a.png"]
+
+
+def test_a_worker_in_another_process_does_not_ask_before_every_put(store, monkeypatch):
     with take(store) as held:
         there = pickle.loads(pickle.dumps(FencedStore(store, held)))
-    there.put("k", b"1")
-    assert (there.url, store.get("k").data) == (store.url, b"1")
+        there.put("a.png", b"1")
+        monkeypatch.setattr(type(store), "get", lambda *_, **__: pytest.fail("asked again"))
+        there.put("b.png", b"2")
 
 
 def test_the_record_says_everything_and_newer_fields_are_passed_over(store):

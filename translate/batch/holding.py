@@ -1,7 +1,7 @@
-"""Holding an output: taking the lease, keeping it, and a store that asks for it before each put.
+"""Holding an output: taking the lease, and keeping it.
 
 A holder that stalled (a laptop that slept, a process that was stopped) may have been replaced: it asks the store
-again before it writes anything more.
+again before it writes anything more, see `translate.batch.fenced`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from translate.stores.contract import IfUnchanged, PutMode
 from translate.stores.patience import PatientStore, bare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from translate.batch.lease import Seen
-    from translate.stores.contract import ObjectInfo, ObjectStore, StoredObject
+    from translate.stores.contract import ObjectInfo, ObjectStore
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def hold(store: ObjectStore, run: str, seen: Seen) -> Iterator[Held | None]:
         version=translate.__version__,
         expires_after_s=leases.EXPIRES_AFTER_S,
     )
-    begun = _Stopwatch()
+    begun = Stopwatch()
     # The holder is told at once what it cannot do: a renewal that waits for the store is none.
     held = Held(bare(store), lease, _take(store, lease, seen), begun)
     try:
@@ -71,11 +71,13 @@ def hold(store: ObjectStore, run: str, seen: Seen) -> Iterator[Held | None]:
 class Held:
     """A lease that is ours. A thread renews it; `assure` is asked before anything is written."""
 
-    def __init__(self, store: ObjectStore, lease: Lease, etag: str, begun: _Stopwatch) -> None:
+    def __init__(self, store: ObjectStore, lease: Lease, etag: str, begun: Stopwatch) -> None:
         """``begun`` just before the lease was written."""
-        self._store, self._lease, self._etag = store, lease, etag
+        self._store, self.lease, self._etag = store, lease, etag
         self._since = self._renewed = begun
         self._lost = ""
+        self._failure: TranslateError | None = None
+        """Of the last renewal that failed."""
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
@@ -84,7 +86,7 @@ class Held:
     @property
     def fence(self) -> int:
         """The fencing number."""
-        return self._lease.fence
+        return self.lease.fence
 
     @property
     def lost(self) -> bool:
@@ -97,8 +99,13 @@ class Held:
         Raises `LockedError` if another run took over; `StoreError` if that could not be found out.
         """
         if not self._is_fresh():
+            before = self._failure
             with self._lock:
                 if not self._is_fresh():
+                    # Threads that wait for one that is let down are let down with it: one after the other they would
+                    # wait for a silent store for minutes, also when they are to stop.
+                    if self._failure is not None and self._failure is not before:
+                        raise type(self._failure)(str(self._failure)) from self._failure
                     self._renew()
         if self._lost:
             raise LockedError(self._lost)
@@ -113,10 +120,10 @@ class Held:
 
     def _is_fresh(self) -> bool:
         """Whether no other run can have taken over yet, with time to spare for what is about to be written."""
-        return self._renewed.seconds < self._lease.expires_after_s / 2
+        return self._renewed.seconds < self.lease.expires_after_s / 2
 
     def _beat(self) -> None:
-        while not self._ended.wait(self._lease.expires_after_s / BEATS) and not self._lost:
+        while not self._ended.wait(self.lease.expires_after_s / BEATS) and not self._lost:
             # What fails now is tried at the next beat, and before anything is written that needs it.
             with self._lock:
                 try:
@@ -125,18 +132,26 @@ class Held:
                     _log.warning("the lease could not be renewed, which is tried again: %s", error)
 
     def _renew(self) -> None:
-        """Compare and swap; under the lock."""
+        """Under the lock."""
+        try:
+            self._swap()
+        except TranslateError as error:
+            self._failure = error
+            raise
+
+    def _swap(self) -> None:
+        """Compare and swap."""
         for _ in range(_TRIES):
             if self._lost or self._ended.is_set():
                 return
-            begun = _Stopwatch()
+            begun = Stopwatch()
             try:
                 self._write(released=False)
             except PreconditionError:
                 # Also the answer to a put of our own that was acknowledged to nobody: then go on from it.
                 found = leases.read(self._store)
-                if found.lease is None or found.lease.token != self._lease.token:
-                    self._lost = _lost(self._store, self._lease, found.lease)
+                if found.lease is None or found.lease.token != self.lease.token:
+                    self._lost = lost_to(self._store, self.lease, found.lease)
                     return
                 assert found.etag is not None
                 self._etag = found.etag
@@ -146,61 +161,13 @@ class Held:
         raise UnavailableError(f"{leases.place(self._store)} could not be renewed in {_TRIES} tries")
 
     def _write(self, *, released: bool) -> None:
-        lease = self._lease.model_copy(update={"held_s": round(self._since.seconds, 3), "released": released})
+        lease = self.lease.model_copy(update={"held_s": round(self._since.seconds, 3), "released": released})
         # Who gives it back need not be quick, and keeps the next run waiting for its end if it can't.
         store = PatientStore(self._store, lambda: True) if released else self._store
         self._etag = _put(store, lease, IfUnchanged(self._etag)).etag
 
 
-class FencedStore:
-    """An `ObjectStore`: the output, as long as the lease is held: a put without it is a `LockedError`.
-
-    Pickled it is the bare store: another process has no part in the lease.
-    """
-
-    def __init__(self, store: ObjectStore, held: Held) -> None:
-        self._store, self._held = store, held
-
-    def __reduce__(self) -> tuple[Callable[[ObjectStore], ObjectStore], tuple[ObjectStore]]:
-        return _bare, (self._store,)
-
-    @property
-    def url(self) -> str:
-        """As the contract says."""
-        return self._store.url
-
-    def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
-        """As the contract says."""
-        return self._store.list(prefix, start_after=start_after)
-
-    def get(self, key: str, *, if_match: str | None = None) -> StoredObject:
-        """As the contract says."""
-        return self._store.get(key, if_match=if_match)
-
-    def put(
-        self,
-        key: str,
-        data: bytes,
-        *,
-        mode: PutMode | IfUnchanged = PutMode.OVERWRITE,
-        content_type: str = "application/octet-stream",
-        metadata: Mapping[str, str] | None = None,
-    ) -> ObjectInfo:
-        """As the contract says, if the lease is held; else `LockedError`."""
-        self._held.assure()
-        return self._store.put(key, data, mode=mode, content_type=content_type, metadata=metadata)
-
-    def head(self, key: str) -> ObjectInfo:
-        """As the contract says."""
-        return self._store.head(key)
-
-    def delete(self, key: str) -> None:
-        """As the contract says, if the lease is held; else `LockedError`."""
-        self._held.assure()
-        self._store.delete(key)
-
-
-class _Stopwatch:
+class Stopwatch:
     """Seconds since it was made, by whichever clock says more: not all run on while a machine sleeps."""
 
     def __init__(self) -> None:
@@ -210,10 +177,6 @@ class _Stopwatch:
     def seconds(self) -> float:
         """Elapsed; too many if the wall clock was set forward, which costs a renewal."""
         return max(time.monotonic() - self._monotonic_s, time.time() - self._wall_s)
-
-
-def _bare(store: ObjectStore) -> ObjectStore:
-    return store
 
 
 def _take(store: ObjectStore, lease: Lease, seen: Seen) -> str:
@@ -241,7 +204,8 @@ def _put(store: ObjectStore, lease: Lease, mode: PutMode | IfUnchanged) -> Objec
     return store.put(KEY, lease.model_dump_json(indent=1).encode(), mode=mode, content_type="application/json")
 
 
-def _lost(store: ObjectStore, lease: Lease, by: Lease | None) -> str:
+def lost_to(store: ObjectStore, lease: Lease, by: Lease | None) -> str:
+    """Say to whom a lease was lost; None if it was removed."""
     if by is None:
         reason = f"{leases.place(store)} was removed"
     else:

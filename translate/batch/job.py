@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from translate.batch import conflicts, layout, lease, manifest, planning
 from translate.batch.executor import open_executor
+from translate.batch.fenced import FencedStore
 from translate.batch.history import note_history
-from translate.batch.holding import FencedStore, hold
+from translate.batch.holding import hold
 from translate.batch.ledger import Totals, write_segment
 from translate.batch.meter import Meter
 from translate.batch.notebook import Notebook

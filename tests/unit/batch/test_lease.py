@@ -1,12 +1,15 @@
 """The lease where stores misbehave: conditions ignored or unknown, acknowledgements lost, damaged records."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from translate.batch import lease
-from translate.batch.holding import FencedStore, hold
+from translate.batch.fenced import FencedStore
+from translate.batch.holding import hold
 from translate.errors import LockedError, PreconditionError, StoreError, UnavailableError, UnsupportedError
 from translate.stores.contract import PutMode
 from translate.stores.memory import MemoryStore
@@ -118,3 +121,27 @@ def test_no_clock_of_ours_decides(ahead_s):
         until = time.strftime("%H:%M", time.gmtime(lease.read(store).modified_s + 120))
         with pytest.raises(LockedError, match=rf"expires at .* {until}:.*, in (2 min 0 s|1 min 59 s)"):
             lease.look(store)
+
+
+def test_threads_that_wait_for_a_renewal_fail_with_it_and_not_one_after_the_other():
+    class Silent(MemoryStore):
+        asked = 0
+        gate = threading.Event()
+
+        def put(self, key, data, **options):
+            if key == lease.KEY and self.gate.is_set():
+                self.asked += 1
+                time.sleep(0.5)
+                raise UnavailableError("timeout")
+            return super().put(key, data, **options)
+
+    store = Silent("lease-silent")
+    with hold(store, "run", lease.look(store)) as held:
+        held._renewed._monotonic_s -= 100
+        store.gate.set()
+        with ThreadPoolExecutor(8) as threads:
+            failures = [future.exception() for future in [threads.submit(held.assure) for _ in range(8)]]
+        assert {type(failure) for failure in failures} == {UnavailableError}
+        assert store.asked < 8
+        store.gate.clear()
+        held.assure()

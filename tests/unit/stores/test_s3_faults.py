@@ -12,7 +12,8 @@ from s3_server import ENVIRONMENT
 from tests.chaos.fault_proxy import FaultProxy
 from tests.chaos.faults import Fate, Faults
 from translate.batch import lease
-from translate.batch.holding import FencedStore, hold
+from translate.batch.fenced import FencedStore
+from translate.batch.holding import hold
 from translate.errors import AccessError, BusyError, PreconditionError, UnavailableError
 from translate.stores import _s3_client, patience
 from translate.stores import s3 as s3_module
