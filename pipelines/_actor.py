@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from translate.engines.torch import Device
     from translate.registry import FetchedModel
 
-_OF_ONE_MACHINE = ("AWS_PROFILE", "AWS_CA_BUNDLE")
-"""Name something in files that another machine has not; so does every ``AWS_..._FILE``."""
-_OF_OTHER_KEYS = ("AWS_SESSION_TOKEN", "AWS_PROFILE")
+_OF_ONE_MACHINE = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CA_BUNDLE")
+"""Name something in files that another machine has not; so does every ``AWS_..._FILE``, and every ``AWS_CONTAINER_...``
+names what gives this container alone its credentials."""
+_OF_OTHER_KEYS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 """Would be mixed with the driver's keys, if a worker's machine has them."""
 
 
@@ -61,7 +62,8 @@ class Settings:
         return cls({
             name: value
             for name, value in os.environ.items()
-            if name.startswith("AWS_") and not name.endswith("_FILE") and name not in _OF_ONE_MACHINE
+            if name.startswith("AWS_") and not name.startswith("AWS_CONTAINER_") and not name.endswith("_FILE")
+            and name not in _OF_ONE_MACHINE
         })
 
     def take_over(self) -> None:
@@ -89,7 +91,8 @@ class Actor:
         return node
 
     def load(self, task: Task, model: FetchedModel, settings: Settings) -> None:
-        """Load the model. Raises `UsageError` if a folder of the task is not on this machine."""
+        """Load the model. Raises `UsageError` if this machine has not what the task needs: a folder, the device, or
+        the certificate and key to sign with (which stay where they are, see `translate.images.credentials`)."""
         settings.take_over()
         from translate.batch.worker import Worker, open_engine
 
@@ -98,7 +101,10 @@ class Actor:
                 f"the folder {task.source.url} is not on {where()}: workers on several machines need a file system "
                 "that all of them have at the same place, or a bucket (s3://bucket/prefix/)"
             )
-        self._worker = Worker(task, open_engine(task, model.open()), self._cores)
+        try:
+            self._worker = Worker(task, open_engine(task, model.open()), self._cores)
+        except UsageError as error:
+            raise UsageError(f"{where()} can't do this run's work: {error}") from error
 
     def process(self, items: tuple[Item, ...]) -> Iterator[Entry]:
         """The entries of some items, each as soon as it is there."""

@@ -12,7 +12,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from pipelines._actor import engine_here
-from pipelines._dispatch import Dispatch
+from pipelines._dispatch import INSTALLED, Dispatch
 from pipelines._pool import Pool
 from pipelines._share import need_bytes, share_out
 from pipelines.cluster import connect, in_one_line, nodes, ours, refuse_memory
@@ -68,7 +68,10 @@ class RayExecutor:
         try:
             return cast("str", ray.get(answer))
         except RayTaskError as error:
-            raise ours(error) from error
+            raised = ours(error)
+            if not isinstance(raised, TranslateError):
+                raise TranslateError(f"a worker could not start: {in_one_line(error)}. {INSTALLED}") from error
+            raise raised from error
         except RayError as error:
             raise TranslateError(f"the worker that was asked for its GPU is gone: {in_one_line(error)}") from error
 

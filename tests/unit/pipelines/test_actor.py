@@ -9,6 +9,7 @@ from pipelines import _actor
 from pipelines._actor import Actor, Program, Settings
 from translate.batch.job import prepare
 from translate.errors import ModelError, UsageError
+from translate.images import credentials
 from translate.registry import fetch_model
 from translate.stores import open_store
 from translate.stores.file import FileStore
@@ -22,7 +23,9 @@ def task(tmp_path):
 
 
 def test_settings_are_those_that_mean_the_same_elsewhere_and_are_not_shown(monkeypatch):
-    for name in ("AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_SESSION_TOKEN"):
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_SESSION_TOKEN",
+                 "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                 "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"):
         monkeypatch.setenv(name, "/here/only")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
@@ -34,12 +37,13 @@ def test_settings_are_those_that_mean_the_same_elsewhere_and_are_not_shown(monke
 
 def test_the_drivers_keys_are_not_mixed_with_a_token_of_the_machine(monkeypatch):
     monkeypatch.setenv("AWS_SESSION_TOKEN", "of other keys")
-    monkeypatch.setenv("AWS_PROFILE", "of this machine")
+    for name in ("AWS_SECURITY_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        monkeypatch.setenv(name, "of this machine")
     Settings({"AWS_REGION": "nowhere-1"}).take_over()
     assert _actor.os.environ["AWS_SESSION_TOKEN"] == "of other keys", "without keys the machine has its own"
     Settings({"AWS_ACCESS_KEY_ID": "somebody", "AWS_SECRET_ACCESS_KEY": "hush"}).take_over()
     assert _actor.os.environ["AWS_SECRET_ACCESS_KEY"] == "hush"
-    assert not {"AWS_SESSION_TOKEN", "AWS_PROFILE"} & set(_actor.os.environ)
+    assert not set(_actor._OF_OTHER_KEYS) & set(_actor.os.environ)
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +62,12 @@ def test_a_folder_that_is_not_on_the_machine_is_refused_before_the_first_image(t
     elsewhere = replace(task, source=FileStore(tmp_path / "unshared"))
     with pytest.raises(UsageError, match=r"the folder .*/unshared is not on node .* or a bucket"):
         Actor(1).load(elsewhere, fetch_model(task.model, task.registry_url), Settings({}))
+
+
+def test_a_machine_without_the_key_that_outputs_are_signed_with_says_so_before_the_first_image(task):
+    signed = replace(task, work=task.work.model_copy(update={"mark": f"{task.work.mark}+{credentials.VERSION}"}))
+    with pytest.raises(UsageError, match=r"node .* can't do this run's work: TRANSLATE_C2PA_CERTIFICATES is not set"):
+        Actor(1).load(signed, fetch_model(task.model, task.registry_url), Settings({}))
 
 
 def test_weights_that_were_damaged_on_their_way_are_refused(task):
