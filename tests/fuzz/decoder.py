@@ -9,6 +9,7 @@ import re
 import select
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -85,8 +86,10 @@ class _Child:
     """The process that decodes."""
 
     def __init__(self) -> None:
+        # libtiff says much: a pipe that nobody reads would be full one day.
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._process = subprocess.Popen([sys.executable, *CHILD], cwd=_ROOT,
-                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said)
         assert self._process.stdout is not None
         self._process.stdout.readline()
 
@@ -107,11 +110,13 @@ class _Child:
         return answer
 
     def _dead(self) -> dict[str, Any]:
-        _, err = self._process.communicate()
-        return {"outcome": "crash", "problem": f"the process ended with {self._process.returncode}: "
-                                               f"{err.decode(errors='replace')[-500:]}"}
+        code = self._process.wait()
+        self._said.seek(0)
+        words = self._said.read().decode(errors="replace")[-500:]
+        return {"outcome": "crash", "problem": f"the process ended with {code}: {words}"}
 
     def close(self) -> None:
         """End it."""
         self._process.kill()
         self._process.communicate()
+        self._said.close()
