@@ -6,7 +6,6 @@ Every recorded outcome counts, also of a run that did not end. Some units are in
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -30,21 +29,15 @@ READS_AT_ONCE = 16
 """Records read at a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class PastRun:
-    """What one run was to do; `read_ledger` has what it did."""
+def read_runs(store: ObjectStore) -> Iterator[PlanRecord]:
+    """What every run at a destination was to do, oldest first; `read_ledger` has what it did.
 
-    record: PlanRecord
-    finished: bool
-    """Whether it came to its end; else there may be outputs that it did not record."""
-
-
-def read_runs(store: ObjectStore) -> Iterator[PastRun]:
-    """Every run at a destination, oldest first. One without plan.json never began, and is passed over."""
+    One without plan.json never began, and is passed over.
+    """
     for run in run_names(store):
         record = read_plan(store, run)
         if record is not None:
-            yield PastRun(record, finished=_is_there(store, layout.summary_key(run)))
+            yield record
 
 
 def run_names(store: ObjectStore) -> Iterator[str]:
@@ -103,9 +96,9 @@ def read_ledger(store: ObjectStore, run: str) -> Iterator[tuple[float | None, li
 def note_history(store: ObjectStore, notebook: Notebook, listener: Listener = silent) -> None:
     """Take down the ledgers of every run at a destination, in the order of the runs: the later outcome counts."""
     done = 0
-    for run in read_runs(store):
-        for _, entries in read_ledger(store, run.record.run):
-            notebook.note_past(entries, run.record.work, run.record.work_digest)
+    for record in read_runs(store):
+        for _, entries in read_ledger(store, record.run):
+            notebook.note_past(entries, record.work, record.work_digest)
             done += len(entries)
             listener(Progress(done, None, "outcomes", "reading what earlier runs did"))
 
@@ -118,9 +111,10 @@ def read_summaries(store: ObjectStore) -> Iterator[RunSummary]:
             yield summary
 
 
-def _is_there(store: ObjectStore, key: str) -> bool:
+def is_finished(store: ObjectStore, run: str) -> bool:
+    """Whether a run came to its end; else there may be outputs that it did not record."""
     try:
-        store.head(key)
+        store.head(layout.summary_key(run))
     except NotFoundError:
         return False
     return True

@@ -23,6 +23,7 @@ from translate.errors import LockedError, NotFoundError, PreconditionError, Stor
 from translate.progress import duration
 from translate.provenance import SCHEMA, Record
 from translate.stores.contract import IfUnchanged, PutMode
+from translate.stores.patience import bare
 
 if TYPE_CHECKING:
     from translate.stores.contract import ObjectStore
@@ -99,11 +100,12 @@ def look(store: ObjectStore) -> Seen:
 
 def can_lock(store: ObjectStore) -> bool:
     """Whether a store refuses conditional puts when it should: asked with real ones, once a process."""
-    if store not in _can_lock:
+    known = bare(store)  # the rounds of a watch each have patience of their own
+    if known not in _can_lock:
         # The first put may only have created the probe.
         creates = _refuses(store, PutMode.CREATE) or _refuses(store, PutMode.CREATE)
-        _can_lock[store] = creates and _refuses(store, IfUnchanged(_NO_ETAG))
-    return _can_lock[store]
+        _can_lock[known] = creates and _refuses(store, IfUnchanged(_NO_ETAG))
+    return _can_lock[known]
 
 
 def _refuses(store: ObjectStore, mode: PutMode | IfUnchanged) -> bool:

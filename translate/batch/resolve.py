@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from translate.batch import stages
 from translate.batch.worker import Task
@@ -67,10 +67,11 @@ def resolve_as_planned(job: Job, record: PlanRecord) -> tuple[Task, Engine]:
 
     Raises `WorkDigestError` if either is not to be had.
     """
-    _, *device, precision = record.work.engine.split("-")  # torch-bfloat16, torch-cuda-bfloat16
-    as_planned = replace(job, model=record.work.model, device=cast("Device", device[0] if device else "cpu"))
+    from translate.engines.torch import parse_name
+
+    device, precision = parse_name(record.work.engine)
     try:
-        task, engine = resolve(as_planned, cast("Precision", precision))
+        task, engine = resolve(replace(job, model=record.work.model, device=device), precision)
         problems = record.work.differences(task.work)
     except (ModelError, UsageError) as error:
         problems = [str(error)]

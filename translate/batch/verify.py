@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal, get_args
 
 from translate.batch import layout
-from translate.batch.history import known_plan, read_ledger, read_runs
+from translate.batch.history import is_finished, known_plan, read_ledger, read_runs
 from translate.errors import AccessError, ItemError, NotFoundError, UsageError
 from translate.images.codec import has_image_extension
 from translate.images.credentials import read_credentials
@@ -108,17 +108,17 @@ def read_records(store: ObjectStore, prefix: str, listener: Listener, *, only_ru
     records = Records()
     if only_run:
         known_plan(store, only_run)
-    for count, past in enumerate(read_runs(store), start=1):
+    for count, record in enumerate(read_runs(store), start=1):
         listener(Progress(count, None, "runs"))
-        run = past.record.run
+        run = record.run
         wanted = only_run in ("", run)
-        if wanted and not past.finished:
+        if wanted and not is_finished(store, run):
             records.unfinished.append(run)
         for entry in (entry for _, entries in read_ledger(store, run) for entry in entries):
             key = entry.output_key
             if entry.outcome == "ok" and key.startswith(prefix):
                 if wanted:
-                    source = f"{past.record.input_url.rstrip('/')}/{entry.key}"
+                    source = f"{record.input_url.rstrip('/')}/{entry.key}"
                     records.outputs[key] = Recorded(run, source, entry.digest, entry.size_bytes)
                 elif records.outputs.pop(key, None) is not None:
                     records.replaced += 1
