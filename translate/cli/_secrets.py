@@ -9,7 +9,8 @@ _NAMES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 """Variables whose values are nobody's business."""
 _SHORTEST = 8
 """A shorter value would be found in innocent words."""
-_USER_OF_URL = re.compile(r"(?<=://)[^/\s'\"<>]*@")
+_USER_OF_URL = re.compile(r"(?<=://)[^/\s'\"<>]*@|\b[\w.%+-]+:[^/\s'\"<>@]+@")
+"""Before a host; the second form is that of a URL whose scheme was forgotten."""
 
 
 def redact(text: str) -> str:

@@ -52,5 +52,7 @@ def test_no_secret_is_logged(capsys, monkeypatch, as_json):
     monkeypatch.setenv("AWS_SESSION_TOKEN", "hush-hush-hush")
     with _log.shown(as_json=as_json):
         LOGGER.warning("%s refused %s", "https://me:pass@host/x?a@b", "hush-hush-hush")
+        LOGGER.warning("no URL: me:pass@host:80; model: tiny@1")
     err = capsys.readouterr().err
+    assert "no URL: host:80; model: tiny@1" in err
     assert "https://host/x?a@b refused ***" in err
