@@ -17,7 +17,7 @@ from translate.batch import layout, lease
 from translate.batch.history import read_ledger, run_names
 from translate.batch.job import prepare, run
 from translate.batch.retry import prepare_retry, read_failed
-from translate.batch.status import read_status
+from translate.batch.status import newest_run, read_status
 from translate.errors import EXIT_OK, WorkDigestError
 from translate.stores import open_store
 from translate.stores.contract import PutMode
@@ -220,6 +220,30 @@ def test_a_retry_between_does_not_keep_it_from_going_on(registry, stores):
     summary = do(prepare(make_job(source, output, registry))).summary
     assert (summary.run, summary.ok, summary.failed) == (name, IMAGES, 1)
     assert prepare(make_job(source, output, registry)).plan.considered.to_do <= 1
+
+
+def test_a_retry_that_was_stopped_is_gone_on_with_by_a_retry_of_the_newest_run(registry, stores):
+    source, output = stores
+    keys = [info.key for info in source.list()]
+    for key in keys[:30]:
+        source.put(key, b"")
+    first = do(prepare(make_job(source, output, registry))).summary
+    for key in keys[:30]:
+        source.put(key, picture(3))
+
+    def retry():
+        failed = read_failed(output, newest_run(output))
+        assert failed.open == 0, "a retry has nothing that another command would do"
+        return failed, prepare_retry(failed, source, output, registry_url=registry)
+
+    assert do(retry()[1], images=3).summary is None
+    assert newest_run(output) != first.run
+    failed, prepared = retry()
+    recorded = 30 - len(failed.keys)
+    assert 0 < recorded < 30
+    assert do(prepared).summary.ok == 30 - recorded
+    assert set(contents(output)) == set(keys)
+    assert retry()[0].keys == ()
 
 
 def test_after_a_later_run_of_other_work_it_is_history(registry, stores):

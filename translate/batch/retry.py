@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from translate.batch.history import known_plan, read_ledger, run_names
 from translate.batch.job import Job, Prepared, prepare
+from translate.batch.manifest import read_units
 from translate.batch.planning import Selection
 from translate.config import Run, validate
 from translate.errors import WorkDigestError
@@ -27,11 +28,12 @@ class Failed:
 
     record: PlanRecord
     keys: tuple[str, ...]
-    """Failed in this run, and translated by none since."""
+    """Failed in this run, and translated by none since. Where its keys were named one by one, as in a retry that was
+    stopped, also those that it did not come to."""
     since: int
-    """Failed in this run, but translated by a later one."""
+    """Of these, but translated by a later one."""
     open: int
-    """Without an outcome: the run is not finished."""
+    """Others without an outcome: the run is not finished."""
 
 
 def read_failed(store: ObjectStore, run: str, listener: Listener = silent) -> Failed:
@@ -39,8 +41,12 @@ def read_failed(store: ObjectStore, run: str, listener: Listener = silent) -> Fa
     record = known_plan(store, run)
     done = 0
     failed: set[str] = set()
+    named = record.asked is not None and record.asked.keys is not None
+    if named:
+        failed.update(item.key for unit in read_units(store, run) for item in unit.items)
     for _, entries in read_ledger(store, run):
         done += len(entries)
+        failed.difference_update(entry.key for entry in entries)
         failed.update(entry.key for entry in entries if entry.outcome == "failed")
         listener(Progress(done, record.considered.to_do, "outcomes"))
     since: set[str] = set()
@@ -48,7 +54,7 @@ def read_failed(store: ObjectStore, run: str, listener: Listener = silent) -> Fa
         for later in (name for name in run_names(store) if name > run):
             for _, entries in read_ledger(store, later):
                 since.update(entry.key for entry in entries if entry.outcome == "ok" and entry.key in failed)
-    return Failed(record, tuple(sorted(failed - since)), len(since), record.considered.to_do - done)
+    return Failed(record, tuple(sorted(failed - since)), len(since), 0 if named else record.considered.to_do - done)
 
 
 def prepare_retry(
