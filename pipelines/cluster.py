@@ -60,7 +60,7 @@ def connect() -> None:
             _refuse_silence(address)
             ray.init(**quiet, runtime_env={"py_modules": [translate, pipelines]})
         else:
-            ray.init(address="local", include_dashboard=False, **quiet)
+            _start_here(quiet)
     except (ConnectionError, ValueError, RuntimeError, AuthenticationError) as error:
         if not address:
             raise
@@ -71,6 +71,8 @@ def connect() -> None:
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
+    # Ray would print notices (a node lost, a worker dead) on stdout, which is for results; it has no option for that.
+    cast("Any", ray)._private.worker._worker_logs_enabled = False  # noqa: SLF001
     atexit.register(_let_signals_end)  # runs before Ray's own, which was registered earlier
 
 
@@ -87,6 +89,19 @@ def is_lost(node: str) -> bool:
 def ours(error: RayTaskError) -> BaseException:
     """The exception that a worker raised, as it was raised there."""
     return error.cause if isinstance(error.cause, BaseException) else error
+
+
+def _start_here(quiet: Mapping[str, Any]) -> None:
+    """Start a Ray on this machine; raises `UsageError` if it does not come up, as on one that is far too busy."""
+    try:
+        ray.init(address="local", include_dashboard=False, **quiet)
+    except Exception as error:
+        if type(error) is not Exception:  # after 30 s Ray raises nothing more special
+            raise
+        raise UsageError(
+            f"Ray did not start on this machine: {in_one_line(error)}. Is it busy? Try again, or use "
+            "one worker in this process: --executor local"
+        ) from error
 
 
 def _let_signals_end() -> None:

@@ -110,7 +110,7 @@ def test_after_a_kill_the_same_command_finishes_that_run(command, registry, tmp_
 
 def test_however_often_it_is_stopped_nothing_is_done_twice(registry, stores):
     source, output = stores
-    for images in (1, 0, 3, 2, 7, None):
+    for images in (1, 0, 3, None):  # those under way end, too: some more each time
         prepared = prepare(make_job(source, output, registry))
         ended = do(prepared, images)
         entries = entries_of(output, next(iter(run_names(output))))

@@ -19,6 +19,17 @@ def test_a_ray_address_where_nobody_answers_is_an_error_at_once(monkeypatch):
         cluster.connect()
 
 
+def test_a_ray_that_does_not_come_up_is_told_as_such(monkeypatch):
+    def too_slow(**_):
+        raise Exception("The current node timed out during startup. This could happen")  # noqa: TRY002 - as Ray does
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(cluster.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(cluster.ray, "init", too_slow)
+    with pytest.raises(UsageError, match=r"Ray did not start .*timed out during startup.*--executor local"):
+        cluster.connect()
+
+
 def test_the_reason_of_a_death_is_one_line():
     killed = OutOfMemoryError("1 worker(s) were killed.\nUsage: ...\nRefer to the documentation")
     assert cluster.in_one_line(killed) == "1 worker(s) were killed"
