@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from translate.errors import ItemError, NotFoundError, PreconditionError
 from translate.images import codec, credentials
@@ -78,7 +79,14 @@ def translate(picture: Picture, engine: Engine, work: Work) -> Picture:
             "that can be translated at once; give a working size with --size",
         )
     x = to_channels(to_tensor(resize(picture.pixels, *inner, how="auto")), engine.translator.in_channels)
-    y = engine.translate(x[None])[0]
+    try:
+        y = engine.translate(x[None])[0]
+    except torch.OutOfMemoryError as error:  # of a GPU: nothing else has died of it
+        raise ItemError(
+            "input.too_large",
+            f"{inner[1]} x {inner[0]} pixels need more memory than the {engine.device} device has free; give a smaller "
+            "working size with --size",
+        ) from error
     _refuse_non_finite(bool(y.isfinite().all()))
     pixels = to_pixels(y)
     _refuse_constant(picture.pixels, pixels)

@@ -148,7 +148,8 @@ class S3Store:
     def get(self, key: str, *, if_match: str | None = None) -> StoredObject:
         """As the contract says; a body that breaks off or stalls is asked for again.
 
-        Raises `ItemError` ``store.integrity`` if the bytes keep missing their checksum.
+        Raises `ItemError` ``store.integrity`` if the bytes keep missing their checksum, ``store.archived`` if the
+        object has to be restored first.
         """
         request = self._request(key)
         if if_match is not None:
@@ -261,6 +262,9 @@ class S3Store:
         if isinstance(error, boto.ClientError):
             if self._cannot_be(error, key):
                 return NotFoundError(f"there is no {subject}: the server takes no such key")
+            if error.response["Error"].get("Code") == "InvalidObjectState":
+                told = f"{subject} is in an archive (InvalidObjectState): restore it, or leave it out with --exclude"
+                return ItemError("store.archived", told)
             return _s3_errors.refused(error.response, subject=subject, bucket=self._bucket, endpoint=endpoint)
         if isinstance(error, _NO_CREDENTIALS):
             return AccessError(

@@ -84,6 +84,16 @@ def test_what_is_too_large_for_the_network_is_refused_before_it_runs():
     stages.translate(wide, engine_of(network), WORK.model_copy(update={"size": 8}))
 
 
+def test_what_a_gpu_has_no_memory_for_costs_that_image_and_not_the_run():
+    class Greedy(Shift):
+        def forward(self, x):
+            del x
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(ItemError, match=r"input.too_large.*32 x 24 pixels need more memory .*--size"):
+        stages.translate(random_picture(24, 32), engine_of(Greedy(0.0)), WORK)
+
+
 @pytest.mark.parametrize("by", [float("nan"), 5.0])
 def test_an_output_that_cannot_be_is_refused(by):
     with pytest.raises(ItemError, match=r"output.invalid"):

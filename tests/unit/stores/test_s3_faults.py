@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from botocore.exceptions import ClientError
 from s3_server import ENVIRONMENT
 
 from tests.chaos.fault_proxy import FaultProxy
@@ -14,7 +15,7 @@ from tests.chaos.faults import Fate, Faults
 from translate.batch import lease
 from translate.batch.fenced import FencedStore
 from translate.batch.holding import hold
-from translate.errors import AccessError, BusyError, PreconditionError, UnavailableError
+from translate.errors import AccessError, BusyError, ItemError, PreconditionError, UnavailableError
 from translate.stores import _s3_client, patience
 from translate.stores import s3 as s3_module
 from translate.stores.contract import WRITE_TOKEN, IfUnchanged, PutMode
@@ -72,6 +73,15 @@ def behind(s3_server, bucket):
     yield open_
     for proxy in opened:
         proxy.__exit__()
+
+
+def test_an_object_in_an_archive_is_one_items_trouble_and_no_refused_access():
+    response = {"Error": {"Code": "InvalidObjectState", "Message": "not valid for the object's storage class"},
+                "ResponseMetadata": {"HTTPStatusCode": 403, "HTTPHeaders": {}}}
+    told = S3Store("bucket", "in")._ours(ClientError(response, "GetObject"), "old.png")
+    assert isinstance(told, ItemError)
+    assert told.code == "store.archived"
+    assert "object 'old.png' in s3://bucket/in/ is in an archive" in told.message
 
 
 class TestLostAcknowledgements:
