@@ -63,12 +63,10 @@ def find(job: Job) -> PlanRecord | None:
     """
     later: set[str] = set()
     for run in reversed(list(run_names(job.output))):
-        record = read_plan(job.output, run)
-        if record is None:
-            continue
-        summary = read_summary(job.output, run)
-        if summary is not None:
+        if (summary := read_summary(job.output, run)) is not None:
             later.add(summary.work_digest)
+            continue
+        if (record := read_plan(job.output, run)) is None:
             continue
         same = (record.pipeline, record.input_url, record.overwrite, record.asked) == (
             job.pipeline, job.source.url, job.overwrite, asked(job))

@@ -14,6 +14,7 @@ from translate.batch.watch import Pause, fingerprint, settled
 from translate.cli import console
 from translate.cli._run_results import show_begun
 from translate.cli._running import do, show_end
+from translate.cli._secrets import redact
 from translate.errors import ItemsFailedError, LockedError, TranslateError, UnavailableError
 from translate.pages.template import readable
 from translate.progress import duration, silent
@@ -102,8 +103,9 @@ class _Rounds:
 
 def _wait(error: TranslateError, then: str, *, as_json: bool) -> None:
     """Say why a round did not do all, and what comes now."""
+    message = redact(str(error))
     if as_json:
-        kind, message = type(error).__name__, str(error)
+        kind = type(error).__name__
         console.remark(console.json_line("warning", {"kind": kind, "message": message, "then": then}))
     else:
-        console.remark(f"{error}\n{then}")
+        console.remark(f"{message}\n{then}")
