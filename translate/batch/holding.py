@@ -7,6 +7,7 @@ again before it writes anything more, see `translate.batch.fenced`.
 from __future__ import annotations
 
 import contextlib
+import copy
 import getpass
 import logging
 import os
@@ -105,7 +106,7 @@ class Held:
                     # Threads that wait for one that is let down are let down with it: one after the other they would
                     # wait for a silent store for minutes, also when they are to stop.
                     if self._failure is not None and self._failure is not before:
-                        raise type(self._failure)(str(self._failure)) from self._failure
+                        raise copy.copy(self._failure) from self._failure
                     self._renew()
         if self._lost:
             raise LockedError(self._lost)
