@@ -81,6 +81,4 @@ class Client:
         try:
             return Session().client("s3", endpoint_url=self._endpoint_url, config=config)
         except ValueError as error:
-            # No cause: "Invalid endpoint" is followed by it, with the password that somebody may have written there.
-            reason = "an endpoint is http://HOST:PORT or https://HOST" if "endpoint" in str(error) else str(error)
-            raise UsageError(f"the S3 settings of this environment do not work: {reason}") from None
+            raise UsageError(f"the S3 settings of this environment do not work: {error}") from error

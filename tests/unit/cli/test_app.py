@@ -88,7 +88,7 @@ def test_a_mistake_in_the_arguments_as_json():
         assert (done.returncode, done.stdout, line["event"]) == (2, "", "error")
         assert words in line["error"]["message"]
     assert call("pipelines", "list", "--json").returncode == 0
-    assert call("run", "--help", "--json").stdout.startswith("\n Usage: translate run"), "help stays help"
+    assert call("run", "--help", "--json").stdout.lstrip().startswith("Usage: translate run"), "help stays help"
 
 
 def test_traceback_on_demand():
