@@ -11,6 +11,7 @@ from jobs import contents, fill, make_job, publish_tiny
 
 from tests.chaos.fault_proxy import FaultProxy
 from tests.chaos.faults import Faults
+from translate.batch import lease
 from translate.batch.history import read_ledger, read_summaries, run_names
 from translate.batch.job import prepare, run
 from translate.errors import AccessError, BusyError, StoreError, UnavailableError
@@ -174,7 +175,8 @@ def test_a_stop_does_not_wait_for_a_store_that_is_away(registry, monkeypatch, wh
     assert outcomes(output) == {}, "what was not tried to the end has no outcome"
 
 
-def test_a_full_disk_ends_the_run_and_the_same_command_goes_on_when_there_is_room(registry, small_disk):
+def test_a_full_disk_ends_the_run_and_the_same_command_goes_on_when_there_is_room(registry, small_disk, monkeypatch):
+    monkeypatch.setattr(lease, "EXPIRES_AFTER_S", 2)
     source = MemoryStore("full-disk", "in/")
     fill(source, IMAGES, height=64, width=64)
     output = open_store(str(small_disk / "out"))
@@ -187,6 +189,7 @@ def test_a_full_disk_ends_the_run_and_the_same_command_goes_on_when_there_is_roo
     assert {outcome for outcome, _ in outcomes(output).values()} <= {"ok"}
     assert not list(small_disk.rglob(".translate-tmp-[0-9a-f]*"))
     ballast.unlink()
+    time.sleep(2.5)  # a lease that could not be given back, because the disk was full, expires
     go(prepare(make_job(source, output, registry)))
     assert {outcome for outcome, _ in outcomes(output).values()} == {"ok"}
 
