@@ -189,7 +189,7 @@ def test_a_full_disk_ends_the_run_and_the_same_command_goes_on_when_there_is_roo
     assert {outcome for outcome, _ in outcomes(output).values()} <= {"ok"}
     assert not list(small_disk.rglob(".translate-tmp-[0-9a-f]*"))
     ballast.unlink()
-    time.sleep(2.5)  # a lease that could not be given back, because the disk was full, expires
+    time.sleep(4)  # a lease that could not be given back, because the disk was full, expires
     go(prepare(make_job(source, output, registry)))
     assert {outcome for outcome, _ in outcomes(output).values()} == {"ok"}
 
