@@ -40,13 +40,20 @@ def read_runs(store: ObjectStore) -> Iterator[PlanRecord]:
             yield record
 
 
-def run_names(store: ObjectStore) -> Iterator[str]:
-    """Names of the runs at a destination, oldest first, also of those that never began; a request for each."""
-    after = ""
-    while (info := next(store.list(layout.RUNS, start_after=after), None)) is not None:
+def run_names(store: ObjectStore, *, after: str = "") -> Iterator[str]:
+    """Names of the runs at a destination, oldest first, also of those that never began; a request for each.
+
+    Only later ones than ``after``, if that is the name of a run.
+    """
+
+    def behind(run: str) -> str:
+        return f"{layout.RUNS}{run}0"  # "0" is what comes after "/"
+
+    start = behind(after) if after else ""
+    while (info := next(store.list(layout.RUNS, start_after=start), None)) is not None:
         run = info.key[len(layout.RUNS) :].partition("/")[0]
         yield run
-        after = f"{layout.RUNS}{run}0"  # "0" is what comes after "/"
+        start = behind(run)
 
 
 def read_plan(store: ObjectStore, run: str) -> PlanRecord | None:
@@ -94,13 +101,21 @@ def read_ledger(store: ObjectStore, run: str) -> Iterator[tuple[float | None, li
 
 
 def note_history(store: ObjectStore, notebook: Notebook, listener: Listener = silent) -> None:
-    """Take down the ledgers of every run at a destination, in the order of the runs: the later outcome counts."""
-    done = 0
-    for record in read_runs(store):
-        for _, entries in read_ledger(store, record.run):
+    """Take down the ledgers of every run at a destination, in the order of the runs: the later outcome counts.
+
+    What a notebook has of finished runs is not read again.
+    """
+    done, unbroken = 0, True
+    for run in run_names(store, after=notebook.finished_to):
+        unbroken = unbroken and is_finished(store, run)
+        if (record := read_plan(store, run)) is None:
+            continue
+        for _, entries in read_ledger(store, run):
             notebook.note_past(entries, record.work, record.work_digest)
             done += len(entries)
             listener(Progress(done, None, "outcomes", "reading what earlier runs did"))
+        if unbroken:
+            notebook.finished_to = run
 
 
 def read_summaries(store: ObjectStore) -> Iterator[RunSummary]:

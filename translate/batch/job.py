@@ -105,11 +105,14 @@ class Ended:
     """What had been done before, if the run was gone on with."""
 
 
-def prepare(job: Job, listener: Listener = silent, *, plan_only: bool = False) -> Prepared:
+def prepare(
+    job: Job, listener: Listener = silent, *, plan_only: bool = False, notebook: Notebook | None = None
+) -> Prepared:
     """Load the model and find out what is to do: the rest of the run that the same job began and did not finish, else
     what is new or has changed.
 
-    ``listener`` hears of long listings. With ``plan_only`` it does not matter who writes to the output, and the
+    ``listener`` hears of long listings. ``notebook``: that of an earlier plan at this destination, whose run has ended,
+    so that finished runs are not read again. With ``plan_only`` it does not matter who writes to the output, and the
     plan cannot be run. Raises `UsageError` and `WorkDigestError` as `translate.batch.planning` does, and if an
     unfinished run can't go on as it began; `LockedError` if another run writes to the output; `ModelError`;
     `StoreError`.
@@ -118,14 +121,15 @@ def prepare(job: Job, listener: Listener = silent, *, plan_only: bool = False) -
         conflicts.refuse_overlap(job.source, job.output)
     job = replace(job, source=PatientStore(job.source, known=False), output=PatientStore(job.output, known=False))
     seen = None if plan_only else lease.look(job.output)
-    unfinished = find(job)
+    notebook = notebook or Notebook()
+    unfinished = find(job, notebook.finished_to)
     if unfinished is not None:
         task, engine = resolve_as_planned(job, unfinished)
         begun = read_begun(job.output, unfinished, listener)
         plan = Plan(Rest(job.output, unfinished.run).items, unfinished.considered)
         return Prepared(job, task, engine, plan, seen, begun)
     task, engine = resolve(job)
-    notebook = Notebook()
+    notebook.forget_plan()
     if job.overwrite in ("changed", "stale"):
         note_history(job.output, notebook, listener)
     if job.overwrite == "never" or notebook.has_past():

@@ -58,6 +58,8 @@ class Notebook:
     def __init__(self) -> None:
         self.works: dict[str, Work] = {}
         """What made the past, by digest."""
+        self.finished_to = ""
+        """The run up to which all are finished and in the past; later ones are to be looked at, maybe again."""
         with _room():
             self._rows = sqlite3.connect("", isolation_level=None, check_same_thread=False)
             self._rows.executescript(f"PRAGMA cache_size = -{CACHE_KIB};{_TABLES}BEGIN")
@@ -72,6 +74,12 @@ class Notebook:
              entry.outcome, entry.code, number)
             for entry in entries if entry.outcome != "skipped"
         ))
+
+    def forget_plan(self) -> None:
+        """Keep the past alone, for another plan."""
+        with _room():
+            self._rows.execute("DELETE FROM outputs")
+            self._rows.execute("DELETE FROM planned")
 
     def note_outputs(self, keys: Iterable[str]) -> None:
         """Take the keys that exist at the destination."""

@@ -55,14 +55,14 @@ def asked(job: Job) -> Asked:
     )
 
 
-def find(job: Job) -> PlanRecord | None:
+def find(job: Job, after: str = "") -> PlanRecord | None:
     """The newest unfinished run at the destination, if the job asks for the same; else None.
 
-    Not where the store cannot lock: that run may be at work. Nor where a later run did other work: going on would put
-    older pictures in the place of newer ones.
+    Runs up to ``after`` are known to be finished. Not where the store cannot lock: that run may be at work. Nor where
+    a later run did other work: going on would put older pictures in the place of newer ones.
     """
     later: set[str] = set()
-    for run in reversed(list(run_names(job.output))):
+    for run in reversed(list(run_names(job.output, after=after))):
         if (summary := read_summary(job.output, run)) is not None:
             later.add(summary.work_digest)
             continue

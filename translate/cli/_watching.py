@@ -10,6 +10,7 @@ import typer
 
 from translate.batch.executor import engine_of_workers
 from translate.batch.job import Job, prepare
+from translate.batch.notebook import Notebook
 from translate.batch.watch import Pause, fingerprint, settled
 from translate.cli import console
 from translate.cli._run_results import show_begun
@@ -62,6 +63,8 @@ class _Rounds:
     def __init__(self, job: Job, executor: str, workers: Workers, meter: Meter, *, as_json: bool) -> None:
         self._job, self._executor, self._workers, self._meter, self._as_json = job, executor, workers, meter, as_json
         self._is_first = True
+        self._notebook = Notebook()
+        """What finished runs did is read once, however many rounds there will be."""
         self._idle_at = ""
         """Fingerprint of the input when nothing was to do; neither model nor output are looked at until it changes."""
 
@@ -83,7 +86,7 @@ class _Rounds:
         first, self._is_first = self._is_first, False
         shown = console.slow_progress("planning", as_json=self._as_json) if first else nullcontext(silent)
         with shown as listener:
-            return prepare(self._job, listener)
+            return prepare(self._job, listener, notebook=self._notebook)
 
     def _translate(self, prepared: Prepared) -> bool:
         if prepared.begun is not None:
