@@ -36,9 +36,11 @@ def refuse_memory(stores: Iterable[ObjectStore], instead: str) -> None:
 
 
 def in_one_line(error: Exception) -> str:
-    """The one line of Ray's explanation that says most: of a lack of memory the first, else the last."""
+    """The one line of Ray's explanation that says most, without its guesses: of a lack of memory the first, else the
+    last."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return lines[0 if isinstance(error, OutOfMemoryError) else -1].rstrip(".")
+    line = lines[0 if isinstance(error, OutOfMemoryError) else -1]
+    return line.partition(" Some common causes include")[0].rstrip(".")
 
 
 def connect() -> None:
