@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.session import Session
 from botocore import exceptions as boto
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from translate.errors import UsageError
 from translate.stores import _s3_errors
@@ -36,18 +37,18 @@ class Client:
         self._client_pid = 0
 
     def ask(self, operation: str, **request: Any) -> Any:  # noqa: ANN401 - as boto3 has them
-        """Make a request, by boto3's name for it; raises what boto3 raises.
+        """Make a request, by boto3's name for it; raises what boto3 raises, `ResponseParserError` for a damaged answer.
 
         Where credentials are refused, they are looked up again, once: whoever renews them writes a new file, or
         has written one since this process began.
         """
         client = self.boto3()
         try:
-            return getattr(client, operation)(**request)
+            return _ask(client, operation, request)
         except (boto.ClientError, boto.NoCredentialsError) as error:
             if isinstance(error, boto.ClientError) and not _s3_errors.may_be_renewed(error.response):
                 raise
-        return getattr(self._renewed(client), operation)(**request)
+        return _ask(self._renewed(client), operation, request)
 
     def boto3(self) -> S3Client:
         """Return this process's client; boto3's clients are safe between threads, but making one is not."""
@@ -82,3 +83,11 @@ class Client:
             return Session().client("s3", endpoint_url=self._endpoint_url, config=config)
         except ValueError as error:
             raise UsageError(f"the S3 settings of this environment do not work: {error}") from error
+
+
+def _ask(client: S3Client, operation: str, request: dict[str, Any]) -> Any:  # noqa: ANN401 - as boto3 has them
+    try:
+        return getattr(client, operation)(**request)
+    except (ValueError, KeyError, TypeError) as error:
+        # botocore tells of XML that is none, and stumbles over a damaged date, number or name in it.
+        raise ResponseParserError(f"the answer to {operation} is damaged: {error!r}") from error

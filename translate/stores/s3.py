@@ -125,7 +125,7 @@ class S3Store:
             for info in self._infos(page.get("Contents", [])):
                 yield info.key, info
             for below in page.get("CommonPrefixes", []):
-                yield below["Prefix"][len(self._prefix) :], None
+                yield self._told(below, "Prefix")[len(self._prefix) :], None
 
     def _pages(self, **request: Any) -> Iterator[Any]:  # noqa: ANN401 - as boto3 has them
         more = True
@@ -136,14 +136,20 @@ class S3Store:
             except _FAILURES as error:
                 raise self._ours(error, "") from error
             yield page
-            more = page["IsTruncated"]
+            more = self._told(page, "IsTruncated")
             request["ContinuationToken"] = page.get("NextContinuationToken")
 
     def _infos(self, objects: Iterable[Any]) -> Iterator[ObjectInfo]:
         for found in objects:
-            if not (found["Key"].endswith("/") and found["Size"] == 0):
-                key, etag = found["Key"][len(self._prefix) :], found["ETag"].strip('"')
-                yield ObjectInfo(key, found["Size"], etag, found["LastModified"].timestamp())
+            key, size, etag, modified = (self._told(found, name) for name in ("Key", "Size", "ETag", "LastModified"))
+            if not (key.endswith("/") and size == 0):
+                yield ObjectInfo(key[len(self._prefix) :], size, etag.strip('"'), modified.timestamp())
+
+    def _told(self, part: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - as boto3 has them
+        """A field of a listing; one that every listing has and this one has not was damaged on its way."""
+        if name not in part:
+            raise UnavailableError(f"{self.url}: {self._client.endpoint} sent a damaged listing, without {name}")
+        return part[name]
 
     def get(self, key: str, *, if_match: str | None = None) -> StoredObject:
         """As the contract says; a body that breaks off or stalls is asked for again.

@@ -34,6 +34,6 @@ def test_the_reason_of_a_death_is_one_line():
     killed = OutOfMemoryError("1 worker(s) were killed.\nUsage: ...\nRefer to the documentation")
     assert cluster.in_one_line(killed) == "1 worker(s) were killed"
     died = RayError("The actor died.\n\nModuleNotFoundError: No module named 'x'\n")
-    guessed = RayError("Worker exit detail: code 2. End of file. Some common causes include: (1) the process was killed")
+    guessed = RayError("Worker exit detail: code 2. End of file. Some common causes include: (1) it was killed")
     assert cluster.in_one_line(guessed) == "Worker exit detail: code 2. End of file"
     assert cluster.in_one_line(died) == "ModuleNotFoundError: No module named 'x'"

@@ -132,6 +132,24 @@ class TestBrokenBodies:
             assert raised.value.code == "store.integrity"
             assert road.travelled == 2, "once more, and no more"
 
+    @pytest.mark.parametrize(("right", "wrong"), [
+        (b":", b"::"), (b"<Size>", b"<Size>x"), (b"<Key>", b"<Kex>"), (b"Truncated>", b"Truncatee>"), (b"</", b"<\x01"),
+        (b"<LastModified>", b"<LastModifiee>"), (b"<ETag>", b"<EUag>"),
+    ])
+    def test_a_damaged_listing_is_no_fault_of_ours(
+        self, s3_server: S3Server, bucket: str, right: bytes, wrong: bytes
+    ) -> None:
+        def damage(traveller: socket.socket, answer: bytes) -> None:
+            head, separator, body = answer.partition(b"\r\n\r\n")
+            assert right in body
+            closed = (right.replace(b"<", b"</"), wrong.replace(b"<", b"</")) if wrong.endswith(b">") else (b"", b"")
+            damaged = body.replace(right, wrong).replace(*closed) if closed[0] else body.replace(right, wrong)
+            head = b"\r\n".join(line for line in head.split(b"\r\n") if not line.lower().startswith(b"content-length"))
+            traveller.sendall(head + separator + damaged)
+
+        with Road(s3_server.ports[3], damage, times=99) as road, pytest.raises(UnavailableError, match="s3://"):
+            list(S3Store(bucket, endpoint_url=road.endpoint_url).list())
+
     def test_an_object_replaced_between_two_tries_is_not_taken_for_the_first(
         self, s3_server: S3Server, bucket: str
     ) -> None:
