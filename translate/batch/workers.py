@@ -35,5 +35,6 @@ def parse_workers(text: str | None, gpus_each: float = 0.0) -> Workers:
     match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", text)
     least, most = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not 1 <= least <= most:
-        raise UsageError(f"--workers must be a number such as 4, or bounds such as 2-16; got {text!r}")
+        raise UsageError("--workers must be a number of at least 1, or bounds such as 2-16, the lower one first; "
+                         f"got {text!r}")
     return Workers(least, most, gpus_each)

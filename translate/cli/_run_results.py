@@ -68,7 +68,8 @@ def show_nothing(prepared: Prepared, *, as_json: bool) -> None:
     )
     console.result(f"nothing to do: {', '.join(_passed_over(considered)) or none}")
     if considered.failed_before:
-        console.result("images that failed before are tried again with --overwrite never (gaps only) or always (all)")
+        console.result("images that failed before: `translate retry` tries those of the newest run again, "
+                       "--overwrite never every gap")
 
 
 def show_stopped(ended: Ended, *, as_json: bool) -> None:

@@ -17,7 +17,7 @@ def test_a_number_or_bounds(text, expected):
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "0-4", "5-2", "2-", "two", "1.5", "2 - 4", "1-2-3"])
 def test_what_is_neither_is_refused(text):
-    with pytest.raises(UsageError, match=r"--workers must be a number such as 4, or bounds such as 2-16; got"):
+    with pytest.raises(UsageError, match=r"--workers must be a number of at least 1, or .* the lower one first; got"):
         parse_workers(text)
 
 
