@@ -1,11 +1,13 @@
-"""Fixtures of the tests that call the command line."""
+"""Fixtures of several tests: the command line, and a model to call it with."""
 
 from __future__ import annotations
 
 import signal
 import sys
+from functools import partial
 
 import pytest
+from jobs import publish_tiny
 
 from translate.cli.app import main
 
@@ -25,3 +27,15 @@ def command(monkeypatch, capsys):
 
     yield call
     signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def verify(command):
+    """`translate verify`; gives (exit code, stdout, stderr)."""
+    return partial(command, "verify")
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    """URL of a registry that holds the model ``tiny``."""
+    return publish_tiny(tmp_path_factory.mktemp("registry"))

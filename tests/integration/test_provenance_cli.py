@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from functools import partial
 
 import c2pa
 import numpy as np
 import pytest
 from certificates import make_identity
-from jobs import fill, make_job, publish_tiny
+from jobs import fill, make_job
 from PIL import ExifTags, Image
 
 from translate.batch.job import prepare, run
@@ -33,17 +32,6 @@ def unsigned(monkeypatch):
     """Nothing of the machine that tests."""
     for name in ("CERTIFICATES", "KEY", "ALGORITHM", "TIMESTAMP_URL", "TRUST_ANCHORS"):
         monkeypatch.delenv(f"TRANSLATE_C2PA_{name}", raising=False)
-
-
-@pytest.fixture
-def verify(command):
-    """`translate verify`; gives (exit code, stdout, stderr)."""
-    return partial(command, "verify")
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    return publish_tiny(tmp_path_factory.mktemp("registry"))
 
 
 def translate(folder, output, registry, **changes):

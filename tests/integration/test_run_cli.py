@@ -16,17 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from jobs import contents, fill, picture, publish_tiny
+from jobs import contents, fill, picture
 from PIL import Image
 
 from translate.errors import EXIT_INTERNAL, EXIT_ITEMS_FAILED, EXIT_OK, EXIT_USAGE
 from translate.images.codec import decode
 from translate.stores import open_store
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    return publish_tiny(tmp_path_factory.mktemp("registry"))
 
 
 @pytest.fixture

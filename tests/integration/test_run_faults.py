@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from jobs import contents, fill, make_job, publish_tiny
+from jobs import contents, fill, make_job
 
 from tests.chaos.fault_proxy import FaultProxy
 from tests.chaos.faults import Faults
@@ -22,11 +22,6 @@ from translate.stores.memory import MemoryStore
 from translate.stores.s3 import S3Store
 
 IMAGES = 30
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    return publish_tiny(tmp_path_factory.mktemp("registry"))
 
 
 @pytest.fixture(autouse=True)

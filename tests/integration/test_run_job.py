@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from translate.provenance import RunSummary
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    return publish_tiny(tmp_path_factory.mktemp("registry"))
-
-
 def go(prepared: Prepared, executor: str = "local", workers: int | None = None) -> RunSummary:
     ended = run(prepared, executor, workers, silent, lambda: False)
     assert ended.summary is not None

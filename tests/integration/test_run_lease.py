@@ -11,7 +11,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from jobs import contents, fill, make_job, publish_tiny
+from jobs import contents, fill, make_job
 
 from translate.batch import lease
 from translate.batch.job import prepare, run
@@ -22,11 +22,6 @@ from translate.stores.contract import PutMode
 from translate.stores.memory import MemoryStore
 
 IMAGES = 60
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    return publish_tiny(tmp_path_factory.mktemp("registry"))
 
 
 @contextmanager

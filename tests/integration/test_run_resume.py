@@ -26,11 +26,6 @@ from translate.stores.memory import MemoryStore
 IMAGES = 40
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    return publish_tiny(tmp_path_factory.mktemp("registry"))
-
-
 class Counting(MemoryStore):
     """Counts how often each key was written."""
 

@@ -22,11 +22,6 @@ from translate.progress import silent
 from translate.stores import open_store
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    return publish_tiny(tmp_path_factory.mktemp("registry"))
-
-
 def translate(source, output, registry, listener=silent, **changes):
     """Run the job; returns its summary."""
     ended = run(prepare(make_job(source, output, registry, **changes)), "local", None, listener, lambda: False)

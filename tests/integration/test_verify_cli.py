@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from functools import partial
 
 import pytest
-from jobs import contents, fill, make_job, picture, publish_tiny
+from jobs import contents, fill, make_job, picture
 
 from translate.batch import layout
 from translate.batch.job import prepare, run
@@ -17,17 +16,6 @@ from translate.images.codec import decode, encode
 from translate.images.mark import read_mark
 from translate.progress import silent
 from translate.stores import open_store
-
-
-@pytest.fixture
-def verify(command):
-    """`translate verify`; gives (exit code, stdout, stderr)."""
-    return partial(command, "verify")
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    return publish_tiny(tmp_path_factory.mktemp("registry"))
 
 
 def translate(source, output, registry, **changes):

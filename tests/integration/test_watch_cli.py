@@ -12,7 +12,7 @@ import urllib.request
 from types import SimpleNamespace
 
 import pytest
-from jobs import contents, fill, picture, publish_tiny
+from jobs import contents, fill, picture
 
 from translate.batch import layout, lease
 from translate.batch.holding import hold
@@ -43,11 +43,6 @@ class Shaky(MemoryStore):
 
 class EnoughError(Exception):
     """Ends a watch in a test."""
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    return publish_tiny(tmp_path_factory.mktemp("registry"))
 
 
 @pytest.fixture

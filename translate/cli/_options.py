@@ -1,4 +1,4 @@
-"""Options that `run`, `retry` and `report` share."""
+"""Options of `run`: most of them `retry` has as well, and one `report`."""
 
 from __future__ import annotations
 
