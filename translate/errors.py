@@ -13,6 +13,8 @@ EXIT_ITEMS_FAILED = 3
 EXIT_STORAGE = 4
 EXIT_LOCKED = 5
 EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+"""Whoever read the output has closed it, as ``head`` does: 128 and the number of SIGPIPE."""
 EXIT_TERMINATED = 143
 
 class TranslateError(Exception):
@@ -74,6 +76,9 @@ class LockedError(TranslateError):
     """Another run holds the output."""
 
     exit_code = EXIT_LOCKED
+
+class PointersMovedError(LockedError):
+    """Somebody else moved a model's champion since it was looked at."""
 
 class ItemsFailedError(TranslateError):
     """More items failed than the allowed share."""

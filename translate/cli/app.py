@@ -20,6 +20,7 @@ from translate import __version__, lookup
 from translate.cli import _log, console
 from translate.cli._secrets import redact
 from translate.errors import (
+    EXIT_BROKEN_PIPE,
     EXIT_INTERNAL,
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -82,6 +83,10 @@ def main() -> None:
             _call()
     except KeyboardInterrupt:  # before the command runs; from then on typer ends it the same way
         raise SystemExit(EXIT_INTERRUPTED) from None
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer ends it quietly, but as a fault of ours
+            raise SystemExit(EXIT_BROKEN_PIPE) from None
+        raise
     except TranslateError as error:
         if _wants_traceback():
             _show_traceback(error)

@@ -131,3 +131,15 @@ def test_ctrl_c_while_the_verbs_are_loaded():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly():
+    for args in (["pipelines", "list"], ["pipelines", "list", "--json"], ["--help"]):
+        read, write = os.pipe()
+        os.close(read)
+        try:
+            done = subprocess.run([TRANSLATE, *args], stdout=write, stderr=subprocess.PIPE, text=True, timeout=120,
+                                  check=False)
+        finally:
+            os.close(write)
+        assert (done.returncode, done.stderr) == (141, "")
