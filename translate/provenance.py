@@ -7,6 +7,8 @@ end.
 
 from __future__ import annotations
 
+import getpass
+import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
@@ -196,3 +198,11 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def user_name() -> str:
+    """Who runs this program, for people to read."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return f"user {os.getuid()}"

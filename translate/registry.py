@@ -2,7 +2,8 @@
 
 Layout: ``<name>/<version>/model.json`` and what `translate.models.bundle` puts beside it; versions are 1, 2,
 3. A version never changes. The shipped models are a second, read-only registry that is looked into after the
-user's own; a new version's number is above the versions of both.
+user's own; a new version's number is above the versions of both. Which version a bare name means is said by
+`translate.pointers` in the user's own registry, also of a shipped model.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from translate.models.bundle import (
 )
 from translate.models.foreign import SUFFIXES, read_foreign
 from translate.models.translator import NAME, ModelFacts, Translator
+from translate.pointers import Pointers, read_pointers, write_pointers
 from translate.shipped import shipped_folder
 from translate.stores import open_store
 
@@ -103,9 +105,10 @@ class ModelRegistry:
         return [found[key] for key in sorted(found)]
 
     def load(self, reference: str) -> Translator:
-        """Load ``name@version``, or the newest version of ``name``; the weights' digest is checked.
+        """Load ``name@version``, ``name@champion`` or ``name@previous``; the weights' digest is checked.
 
-        Raises `ModelError`, listing what is known, if there is none, and what `read_bundle` raises.
+        A bare ``name`` is its champion: where a pointer says so, else the newest version. Raises `ModelError`, listing
+        what is known, if there is none, and what `read_bundle` raises.
         """
         return read_bundle(*self.place(reference))
 
@@ -124,17 +127,59 @@ class ModelRegistry:
 
     def place(self, reference: str) -> tuple[ObjectStore, str]:
         """The store that holds a model, and its prefix there; raises as `load` does."""
-        name, at, number = reference.partition("@")
-        check_name(name)
-        if at and not re.fullmatch(r"[1-9]\d{0,8}", number):
-            raise UsageError(f"model {reference!r}: after @ comes a version number such as 1; got {number!r}")
+        name, which = parse_reference(reference)
         own, shipped = set(_complete(self._own, name)), set(_complete(self._shipped, name))
-        key = (name, int(number)) if at else max(own | shipped, default=(name, 0))
+        version, said = self._pointed(name, which) if isinstance(which, str) else (which, "")
+        key = max(own | shipped, default=(name, 0)) if version is None else (name, version)
         if key not in own | shipped:
             known = sorted({*_complete(self._own), *_complete(self._shipped)})
-            listed = ", ".join(f"{each}@{version}" for each, version in known) or "none"
-            raise ModelError(f"no model {reference!r} in {self.url} nor among the shipped; known: {listed}")
+            listed = ", ".join(f"{each}@{number}" for each, number in known) or "none"
+            raise ModelError(f"no model {reference!r}{said} in {self.url} nor among the shipped; known: {listed}")
         return (self._own if key in own else self._shipped), f"{key[0]}/{key[1]}/"
+
+    def pointers(self, name: str) -> Pointers:
+        """Champion and previous of ``name``, all empty if none were set. Raises `ModelError` if they are damaged."""
+        check_name(name)
+        return read_pointers(self._own, name)
+
+    def promote(self, reference: str, *, expected: Pointers | None = None, why: str = "") -> Pointers:
+        """Make ``name@version`` the champion, after it was loaded whole; the one before becomes ``previous``.
+
+        ``expected``: pointers that were read before, e.g. before an evaluation; a move since then is an error. What is
+        the champion already stays it, without a new move. Raises `PointersMovedError` if somebody else was first;
+        `ModelError` for a version that is missing or damaged; `UsageError` without a version; `StoreError` where the
+        store does no conditional writes.
+        """
+        name, version = parse_reference(reference)
+        if isinstance(version, str):
+            raise UsageError(f"promote which version of {name!r}? {reference!r} names none; expected e.g. {name}@2")
+        seen = self.pointers(name)
+        return seen if seen.champion == version else self._move(name, expected or seen, version, why)
+
+    def rollback(self, name: str, why: str = "") -> Pointers:
+        """Make ``previous`` the champion again, and the champion ``previous``: a second rollback undoes the first.
+
+        Raises `UsageError` if there is no previous one, and as `promote` does.
+        """
+        seen = self.pointers(name)
+        if seen.previous is None:
+            raise UsageError(f"{name!r} has no previous champion to go back to; promote one: translate models promote "
+                             f"{name}@VERSION")
+        return self._move(name, seen, seen.previous, why)
+
+    def _move(self, name: str, seen: Pointers, version: int, why: str) -> Pointers:
+        if version in seen.pruned:
+            raise ModelError(f"{name}@{version} was pruned; promote another version")
+        self.load(f"{name}@{version}")  # a champion that cannot be opened would stop every run
+        return write_pointers(self._own, name, seen, seen.moved_to(version, why))
+
+    def _pointed(self, name: str, pointer: str) -> tuple[int | None, str]:
+        """The version that a pointer names, and a word on it for errors; None: there is no champion."""
+        pointers = self.pointers(name)
+        version = pointers.previous if pointer == "previous" else pointers.champion
+        if version is None and pointer == "previous":
+            raise ModelError(f"{name!r} has no previous champion; translate models show {name}")
+        return version, "" if version is None else f" (it is {name}@{version})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +202,9 @@ class FetchedModel:
 def open_model(reference: str, registry_url: str | None = None) -> Translator:
     """Open whatever names a model.
 
-    ``name`` or ``name@version`` in the registry; the path or URL of a folder with ``model.json``; the path or
-    URL of a ``.pth`` file of another project. A bare word is always a name: write ``./word`` for a folder.
+    ``name``, ``name@version``, ``name@champion`` or ``name@previous`` in the registry; the path or URL of a folder with
+    ``model.json``; the path or URL of a ``.pth`` file of another project. A bare word is always a name: write
+    ``./word`` for a folder.
     """
     return fetch_model(reference, registry_url).open()
 
@@ -215,6 +261,21 @@ def _read(reference: str) -> bytes:
     if not path.is_file():
         raise ModelError(f"no file {reference!r}; give the path or URL of an existing one")
     return path.read_bytes()
+
+
+def parse_reference(reference: str) -> tuple[str, int | str]:
+    """``zebra@3`` -> ``("zebra", 3)``; for a bare name, ``zebra@champion`` and ``zebra@previous`` the pointer's name.
+
+    Raises `UsageError`.
+    """
+    name, at, which = reference.partition("@")
+    check_name(name)
+    if not at or which in ("champion", "previous"):
+        return name, which or "champion"
+    if not re.fullmatch(r"[1-9]\d{0,8}", which):
+        raise UsageError(f"model {reference!r}: after @ comes a version number such as 1, champion or previous; "
+                         f"got {which!r}")
+    return name, int(which)
 
 
 def check_name(name: str) -> None:

@@ -20,6 +20,7 @@ from translate.batch.fenced import FencedStore
 from translate.batch.holding import Held, hold
 from translate.errors import LockedError
 from translate.stores import open_store
+from translate.stores.conditional import PROBE, heeds_conditions
 from translate.stores.patience import PatientStore
 
 if TYPE_CHECKING:
@@ -203,13 +204,13 @@ def test_a_run_that_came_between_makes_the_plan_out_of_date(store):
 
 
 def test_every_store_can_lock_and_is_asked_once(store, monkeypatch):
-    assert lease.can_lock(store)
-    assert store.get(lease.PROBE).data == b""
-    store.delete(lease.PROBE)
-    assert lease.can_lock(store)
+    assert heeds_conditions(store)
+    assert store.get(PROBE).data == b""
+    store.delete(PROBE)
+    assert heeds_conditions(store)
     assert [info.key for info in store.list()] == [], "not asked again"
     monkeypatch.setattr(type(store), "put", lambda *_, **__: pytest.fail("asked again"))
-    assert lease.can_lock(PatientStore(store))
+    assert heeds_conditions(PatientStore(store))
 
 
 @pytest.mark.usefixtures("short")

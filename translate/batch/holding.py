@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import getpass
 import logging
 import os
 import secrets
@@ -22,6 +21,8 @@ from translate.batch import lease as leases
 from translate.batch.lease import KEY, Lease
 from translate.errors import LockedError, PreconditionError, TranslateError, UnavailableError
 from translate.progress import duration
+from translate.provenance import user_name
+from translate.stores.conditional import heeds_conditions
 from translate.stores.contract import IfUnchanged, PutMode
 from translate.stores.patience import PatientStore, bare
 
@@ -46,7 +47,7 @@ def hold(store: ObjectStore, run: str, seen: Seen) -> Iterator[Held | None]:
     Raises `LockedError` if another run holds it, or has held it since it was ``seen``: plans made before would
     be out of date.
     """
-    if not leases.can_lock(store):
+    if not heeds_conditions(store):
         _log.warning("%s does no conditional writes: nothing keeps another run from writing there, too", store.url)
         yield None
         return
@@ -56,7 +57,7 @@ def hold(store: ObjectStore, run: str, seen: Seen) -> Iterator[Held | None]:
         run=run,
         host=socket.gethostname(),
         pid=os.getpid(),
-        user=_user(),
+        user=user_name(),
         version=translate.__version__,
         expires_after_s=leases.EXPIRES_AFTER_S,
     )
@@ -215,10 +216,3 @@ def lost_to(store: ObjectStore, lease: Lease, by: Lease | None) -> str:
             f"(lease {lease.fence} -> {by.fence})"
         )
     return f"this run has stopped, because it no longer holds {store.url}: {reason}. It writes nothing more"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return f"user {os.getuid()}"

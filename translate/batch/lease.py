@@ -14,30 +14,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from pydantic import Field, ValidationError
 
 from translate.batch.layout import RESERVED
-from translate.errors import LockedError, NotFoundError, PreconditionError, StoreError, UnsupportedError
+from translate.errors import LockedError, NotFoundError, StoreError
 from translate.progress import duration
 from translate.provenance import SCHEMA, Record
-from translate.stores.contract import IfUnchanged, PutMode
-from translate.stores.patience import bare
+from translate.stores.conditional import PROBE
 
 if TYPE_CHECKING:
     from translate.stores.contract import ObjectStore
 
 KEY = RESERVED + "lease.json"
-PROBE = RESERVED + "probe"
-"""Shows whether conditional puts are refused as they should be, and what the store's clock says."""
 EXPIRES_AFTER_S = 120.0
 """A holder that has not renewed its lease for so long has lost it to whoever comes."""
 CLOCK_STEP_S = 1.0
 """S3 tells whole seconds."""
-_NO_ETAG = "0" * 32
-_can_lock: WeakKeyDictionary[ObjectStore, bool] = WeakKeyDictionary()
-"""What was found out in this process."""
 
 
 class Lease(Record):
@@ -96,26 +89,6 @@ def look(store: ObjectStore) -> Seen:
     seen = read(store)
     refuse_if_held(store, seen)
     return seen
-
-
-def can_lock(store: ObjectStore) -> bool:
-    """Whether a store refuses conditional puts when it should: asked with real ones, once a process."""
-    known = bare(store)  # the rounds of a watch each have patience of their own
-    if known not in _can_lock:
-        # The first put may only have created the probe.
-        creates = _refuses(store, PutMode.CREATE) or _refuses(store, PutMode.CREATE)
-        _can_lock[known] = creates and _refuses(store, IfUnchanged(_NO_ETAG))
-    return _can_lock[known]
-
-
-def _refuses(store: ObjectStore, mode: PutMode | IfUnchanged) -> bool:
-    try:
-        store.put(PROBE, b"", mode=mode)
-    except PreconditionError:
-        return True
-    except UnsupportedError:
-        return False
-    return False
 
 
 def refuse_if_held(store: ObjectStore, seen: Seen) -> None:

@@ -96,7 +96,7 @@ class ObjectStore(Protocol):
         refused for having taken effect the first time.
 
         Raises `PreconditionError` if ``mode`` did not apply, `UnsupportedError` if the store says that it knows
-        no such ``mode`` (some know none and say nothing: `translate.batch.lease.can_lock`); `ItemError`
+        no such ``mode`` (some know none and say nothing: `translate.stores.conditional`); `ItemError`
         ``output.key_refused`` if this store cannot hold such a key.
         """
         ...

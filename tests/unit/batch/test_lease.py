@@ -11,6 +11,7 @@ from translate.batch import lease
 from translate.batch.fenced import FencedStore
 from translate.batch.holding import hold
 from translate.errors import LockedError, PreconditionError, StoreError, UnavailableError, UnsupportedError
+from translate.stores.conditional import heeds_conditions
 from translate.stores.contract import PutMode
 from translate.stores.memory import MemoryStore
 
@@ -55,7 +56,7 @@ class Deaf(MemoryStore):
 @pytest.mark.parametrize("kind", [Careless, OnlyCreates, Plain])
 def test_a_store_that_cannot_lock_is_found_out_and_does_without(kind, caplog):
     store = kind(f"lease-{kind.__name__}")
-    assert not lease.can_lock(store)
+    assert not heeds_conditions(store)
     with hold(store, "one", lease.look(store)) as one, hold(store, "two", lease.look(store)) as two:
         assert (one, two) == (None, None)
     assert f"{store.url} does no conditional writes: nothing keeps another run" in caplog.text
@@ -64,7 +65,7 @@ def test_a_store_that_cannot_lock_is_found_out_and_does_without(kind, caplog):
 
 def test_a_refusal_of_our_own_put_is_none():
     store = Deaf("lease-deaf")
-    lease.can_lock(store)
+    heeds_conditions(store)
     store.lose = "412"
     with hold(store, "run", lease.look(store)) as held:
         held._renewed._monotonic_s -= 100  # asks again before it writes
