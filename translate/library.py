@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from translate.batch.worker import Task
     from translate.config import Pipeline
-    from translate.engines.torch import Device, Engine
+    from translate.engines.contract import Engine
+    from translate.engines.torch import Device
 
 
 class ImageTranslator:

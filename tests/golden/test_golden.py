@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from translate.config import Domains
-from translate.engines.torch import Engine
+from translate.engines.torch import TorchEngine
 from translate.images.codec import decode, encode
 from translate.images.picture import Picture
 from translate.images.tensors import to_pixels, to_tensor
@@ -40,7 +40,7 @@ def translator(options):
 
 
 def translated(name):
-    engine = Engine(translator(NETWORKS[name]), device="cpu", precision="float32")
+    engine = TorchEngine(translator(NETWORKS[name]), device="cpu", precision="float32")
     pixels = decode((FOLDER / "input.png").read_bytes()).pixels
     return to_pixels(engine.translate(to_tensor(pixels)[None])[0])
 

@@ -8,7 +8,7 @@ import torch
 
 from translate.config import load_pipeline, pipeline_names
 from translate.datasets.folder import image_keys, read_pixels
-from translate.engines.torch import Engine
+from translate.engines.torch import TorchEngine
 from translate.images.resize import resize, short_side
 from translate.images.tensors import to_pixels, to_tensor
 from translate.registry import ModelRegistry
@@ -69,7 +69,7 @@ def test_bfloat16_stays_within_40_db_of_float32(name, registry):
     translator = registry.load(pipeline.model)
     with torch.inference_mode():
         exact = translator(x)
-    found = Engine(translator, device="cpu", precision="bfloat16").translate(x)
+    found = TorchEngine(translator, device="cpu", precision="bfloat16").translate(x)
     mse = ((found - exact) / 2).square().mean()
     assert -10 * torch.log10(mse) >= 40
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from translate.batch.ledger import Entry
     from translate.batch.manifest import Item, Unit
     from translate.batch.worker import Task
-    from translate.engines.torch import Device, Engine
+    from translate.engines.contract import Engine
+    from translate.engines.torch import Device
 
 GROUP = "translate.executors"
 AUTO_RAY_IMAGES = 200

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from translate.batch.worker import Task
     from translate.batch.workers import Workers
     from translate.config import Run
-    from translate.engines.torch import Device, Engine
+    from translate.engines.contract import Engine
+    from translate.engines.torch import Device
     from translate.progress import Listener
     from translate.stores.contract import ObjectStore
 

@@ -8,33 +8,29 @@ from typing import TYPE_CHECKING
 
 from translate.batch import stages
 from translate.batch.worker import Task
+from translate.engines.opening import open_engine
 from translate.errors import ModelError, UsageError, WorkDigestError
 from translate.images.picture import Limits
 from translate.provenance import Work
 
 if TYPE_CHECKING:
     from translate.batch.job import Job
-    from translate.engines.torch import Device, Engine, Precision
+    from translate.engines.contract import Engine
     from translate.provenance import PlanRecord
 
 
-def resolve(job: Job, precision: Precision = "auto") -> tuple[Task, Engine]:
-    """Load the model; the task names exactly this version, engine and precision for every worker.
+def resolve(job: Job, planned: str | None = None) -> tuple[Task, Engine]:
+    """Load the model; the task names exactly this version and engine for every worker.
 
+    ``planned`` is the engine of a plan that is gone on with.
     Places are made absolute: a worker has its own working folder and environment.
     """
-    from translate.engines.torch import Engine
     from translate.models.foreign import SUFFIXES
     from translate.registry import ModelRegistry, open_model
     from translate.stores import open_store
 
     translator = open_model(job.model, job.registry_url)
-    # The reference's test script computes in float32, on the processor.
-    compat = job.settings.pixels == "compat"
-    if compat and job.engine:
-        raise UsageError("--pixels compat computes on processors; leave out --gpus-per-worker")
-    here: Device = "cpu" if compat or job.engine else job.device
-    engine = Engine(translator, device=here, precision="float32" if compat else precision)
+    engine = open_engine(_engine_here(job, planned), translator)
     path = os.sep in job.model or job.model.endswith(SUFFIXES)
     reference = job.model if path else translator.facts.reference
     settings = job.settings
@@ -62,16 +58,26 @@ def resolve(job: Job, precision: Precision = "auto") -> tuple[Task, Engine]:
     return task, engine
 
 
+def _engine_here(job: Job, planned: str | None) -> str:
+    """Name of the engine of this process; workers elsewhere have that of the job, if it names one."""
+    from translate.engines.torch import engine_name
+
+    if job.settings.pixels == "compat":  # the reference's test script computes in float32, on the processor
+        if job.engine:
+            raise UsageError("--pixels compat computes on processors; leave out --gpus-per-worker")
+        return "torch-float32"
+    if job.engine:
+        return engine_name("cpu")
+    return planned or engine_name(job.device)
+
+
 def resolve_as_planned(job: Job, record: PlanRecord) -> tuple[Task, Engine]:
     """Load the model of an unfinished run, on the engine that it began with.
 
     Raises `WorkDigestError` if either is not to be had.
     """
-    from translate.engines.torch import parse_name
-
-    device, precision = parse_name(record.work.engine)
     try:
-        task, engine = resolve(replace(job, model=record.work.model, device=device), precision)
+        task, engine = resolve(replace(job, model=record.work.model), record.work.engine)
         problems = record.work.differences(task.work)
     except (ModelError, UsageError) as error:
         problems = [str(error)]

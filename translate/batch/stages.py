@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from translate.batch.manifest import Item
-    from translate.engines.torch import Engine
+    from translate.engines.contract import Engine
     from translate.images.credentials import Signer
     from translate.images.picture import ExifChoice, Frames, Limits, OutputFormat, Picture
     from translate.provenance import Work

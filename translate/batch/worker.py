@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from translate.batch import stages
 from translate.batch.breaker import Breaker
 from translate.batch.ledger import EXISTS, Entry, unhappy
+from translate.engines import opening
 from translate.errors import AccessError, ItemError, ModelError, UnavailableError
 from translate.images.credentials import open_signer
 from translate.stores.patience import PatientStore, never
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from translate.batch.manifest import Item
-    from translate.engines.torch import Engine
+    from translate.engines.contract import Engine
     from translate.images.picture import Frames, Limits, Picture
     from translate.models.translator import Translator
     from translate.provenance import Work
@@ -60,15 +61,12 @@ def open_engine(task: Task, translator: Translator) -> Engine:
 
     Raises `ModelError` if the model is another by now, `UsageError` if the engine's device is not here.
     """
-    from translate.engines.torch import Engine, parse_name
-
     if translator.facts.digest != task.work.model_digest:
         raise ModelError(
             f"model {task.model!r} has digest {translator.facts.digest}, but the run was planned with "
             f"{task.work.model_digest}: it was replaced meanwhile. Run again"
         )
-    device, precision = parse_name(task.work.engine)
-    return Engine(translator, device=device, precision=precision)
+    return opening.open_engine(task.work.engine, translator)
 
 
 class Worker:

@@ -4,7 +4,7 @@
 Measured on a CPU with AMX (torch 2.14.1): float32 convolutions sum in another order with two threads than
 with one (differences near 1e-6, enough to flip a grey level here and there); bfloat16 ones gave the same bits
 with 1, 2, 3, 4, 8 and 16 threads. So in float32 an image is computed by the calling thread alone; to use
-several cores, translate `Engine.concurrency` images at once.
+several cores, translate `TorchEngine.concurrency` images at once.
 """
 
 from __future__ import annotations
@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
+NAMES = (
+    "torch-float32", "torch-bfloat16", "torch-cuda-float32", "torch-cuda-bfloat16", "torch-mps-float32",
+)
 
-class Engine:
+
+class TorchEngine:
     """Runs one translator, from several threads if wanted; the translator itself is left as it is."""
 
     def __init__(
@@ -73,6 +77,12 @@ class Engine:
         threads = _one_thread() if self._alone else contextlib.nullcontext()
         with threads, torch.autocast(self.device, torch.bfloat16, enabled=on):
             return torch.cat([run(image[None].to(self.device)).cpu() for image in x])
+
+
+def open_engine(name: str, translator: Translator) -> TorchEngine:
+    """The engine of one of `NAMES`. Raises `UsageError` if its device is not there."""
+    device, precision = parse_name(name)
+    return TorchEngine(translator, device=device, precision=precision)
 
 
 def engine_name(device: Device) -> str:

@@ -11,7 +11,7 @@ from torch import nn
 from translate.batch import stages
 from translate.batch.manifest import Item
 from translate.config import Domains
-from translate.engines.torch import Engine
+from translate.engines.torch import TorchEngine
 from translate.errors import ItemError, PreconditionError
 from translate.images.codec import decode
 from translate.images.picture import Picture
@@ -44,10 +44,10 @@ class Shift(nn.Module):
         return x + self.by
 
 
-def engine_of(network: nn.Module, **config) -> Engine:
+def engine_of(network: nn.Module, **config) -> TorchEngine:
     values = {"width": 4, "blocks": 1, **config}
     facts = ModelFacts(name="t", architecture="resnet", config=values, domains=Domains(a="a", b="b"))
-    return Engine(Translator(network, facts), precision="float32")
+    return TorchEngine(Translator(network, facts), precision="float32")
 
 
 def random_picture(height: int, width: int, alpha: bool = False) -> Picture:

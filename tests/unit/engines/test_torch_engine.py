@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from translate.config import Domains
-from translate.engines.torch import Engine, has_bfloat16, pick_device
+from translate.engines.torch import TorchEngine, has_bfloat16, pick_device
 from translate.errors import UsageError
 from translate.images.codec import decode
 from translate.images.resize import resize
@@ -51,7 +51,7 @@ def threads():
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("options", NETWORKS, ids=str)
 def test_the_number_of_threads_does_not_matter(options, precision, threads):
-    engine = Engine(translator(options), device="cpu", precision=precision)
+    engine = TorchEngine(translator(options), device="cpu", precision=precision)
     for height, width in ((8, 8), (100, 132), (64, 12)):
         outputs = []
         for count in (1, 2, 3, 4):
@@ -63,7 +63,7 @@ def test_the_number_of_threads_does_not_matter(options, precision, threads):
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_company_does_not_matter(precision):
-    engine = Engine(translator(NETWORKS[0]), device="cpu", precision=precision)
+    engine = TorchEngine(translator(NETWORKS[0]), device="cpu", precision=precision)
     x = torch.cat([picture(64, 96), picture(64, 96).flip(3), -picture(64, 96)])
     together = engine.translate(x)
     assert together.shape == x.shape
@@ -76,7 +76,7 @@ def test_company_does_not_matter(precision):
 
 def test_float32_is_the_translator():
     it = translator(NETWORKS[1])
-    engine = Engine(it, device="cpu", precision="float32")
+    engine = TorchEngine(it, device="cpu", precision="float32")
     x = picture(37, 50)
     assert (engine.translate(x) - it(x)).abs().max() < 1e-5
     assert engine.name == "torch-float32"
@@ -108,7 +108,7 @@ def test_bfloat16_is_close_to_float32_on_a_network_that_learned_something(option
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0], "it learned nothing"
     it.network.requires_grad_(False)
-    full, brief = (Engine(it, device="cpu", precision=precision).translate(x)[0]
+    full, brief = (TorchEngine(it, device="cpu", precision=precision).translate(x)[0]
                    for precision in ("float32", "bfloat16"))
     assert not torch.equal(full, brief)
     assert psnr_db(to_pixels(full), to_pixels(brief)) >= 40
@@ -117,15 +117,15 @@ def test_bfloat16_is_close_to_float32_on_a_network_that_learned_something(option
 def test_compat_is_the_translators_and_needs_float32():
     it = translator({"architecture": "unet", "width": 8, "levels": 6, "dropout": True})
     x = picture(64, 64)
-    engine = Engine(it, device="cpu", precision="float32")
+    engine = TorchEngine(it, device="cpu", precision="float32")
     assert (engine.compat(x, seed=1) - it.compat(x, seed=1)).abs().max() < 1e-5
     assert torch.equal(engine.compat(torch.cat([-x, x]), seed=1)[1], engine.compat(x, seed=1)[0])
     with pytest.raises(UsageError, match="float32"):
-        Engine(it, device="cpu", precision="bfloat16").compat(x, seed=1)
+        TorchEngine(it, device="cpu", precision="bfloat16").compat(x, seed=1)
 
 
 def test_choices_of_auto():
-    engine = Engine(translator(NETWORKS[3]))
+    engine = TorchEngine(translator(NETWORKS[3]))
     assert engine.device == pick_device("auto")
     assert engine.precision == ("bfloat16" if has_bfloat16(engine.device) else "float32")
     assert engine.concurrency == (torch.get_num_threads() if engine.name == "torch-float32" else 1)
@@ -134,4 +134,4 @@ def test_choices_of_auto():
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
 def test_a_device_that_is_not_there():
     with pytest.raises(UsageError, match=r"device 'cuda' is not available here; this machine has: .*cpu"):
-        Engine(translator(NETWORKS[3]), device="cuda")
+        TorchEngine(translator(NETWORKS[3]), device="cuda")

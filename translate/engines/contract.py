@@ -1,0 +1,56 @@
+"""What an engine is: a way to run a generator.
+
+A file ``translate/engines/<kind>.py`` with ``NAMES`` makes engines, which are opened by name, see
+`translate.engines.opening`:
+
+    NAMES: tuple[str, ...]                                  # all that the file knows, "<kind>-<what makes the pixels>"
+    open_engine(name: str, translator: Translator) -> Engine   # `UsageError` if this machine can't have it
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from translate.models.translator import Translator
+
+
+class Engine(Protocol):
+    """Runs one translator. Each image's pixels depend on the image, the model and ``name`` alone: not on threads,
+    on the batch, or on what else is being translated."""
+
+    @property
+    def name(self) -> str:
+        """What makes the pixels, e.g. ``torch-bfloat16``; part of the work digest."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """``cpu``, ``cuda`` or ``mps``."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """``float32``, ``bfloat16`` or ``int8``."""
+        ...
+
+    @property
+    def concurrency(self) -> int:
+        """How many images to translate at once, from as many threads, to use the whole machine."""
+        ...
+
+    @property
+    def translator(self) -> Translator:
+        """The model that it runs."""
+        ...
+
+    def translate(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) float32 in [-1, 1] on the CPU, any H, W -> (N, out_channels, H, W); thread-safe."""
+        ...
+
+    def compat(self, x: Tensor, seed: int) -> Tensor:
+        """`Translator.compat`, every image by itself and with the same seed; raises `UsageError` unless the engine
+        computes in float32 with PyTorch."""
+        ...
