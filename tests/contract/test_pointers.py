@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-import translate.registry
+import translate.registry.registry
 from translate.config import Domains
 from translate.errors import ModelError, PointersMovedError, PreconditionError, StoreError, UsageError
 from translate.models.bundle import DOCUMENT, WEIGHTS, write_bundle
 from translate.models.contract import build, parse_config
 from translate.models.translator import ModelFacts
-from translate.pointers import KEPT_MOVES, Pointers, read_pointers, write_pointers
 from translate.registry import ModelRegistry, open_model
+from translate.registry.pointers import KEPT_MOVES, Pointers, read_pointers, write_pointers
 from translate.stores import open_store
 from translate.stores.contract import PutMode
 from translate.stores.memory import MemoryStore
@@ -49,7 +49,7 @@ def url(scheme, tmp_path, request, monkeypatch):
 def shipped(tmp_path, monkeypatch):
     """Another folder of shipped models, empty at first."""
     folder = tmp_path / "shipped"
-    monkeypatch.setattr(translate.registry, "shipped_folder", lambda _: folder)
+    monkeypatch.setattr(translate.registry.registry, "shipped_folder", lambda _: folder)
     return folder
 
 
@@ -266,7 +266,7 @@ class Careless(MemoryStore):
 
 def test_a_store_that_heeds_no_conditions_is_refused(monkeypatch):
     store = Careless(uuid.uuid4().hex)
-    monkeypatch.setattr(translate.registry, "open_store", lambda _: store)
+    monkeypatch.setattr(translate.registry.registry, "open_store", lambda _: store)
     registry = filled(store.url, 1)
     with pytest.raises(StoreError, match=r"no conditional writes.*Name versions outright \(m@1\)") as raised:
         registry.promote("m@1")

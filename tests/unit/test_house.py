@@ -12,7 +12,7 @@ SOURCES = sorted([*ROOT.glob("translate/**/*.py"), *ROOT.glob("pipelines/**/*.py
 
 ORDER = [
     "errors", "lookup", "progress", "shipped", "config", "provenance", "images", "stores", "datasets",
-    "models", "engines", "objectives", "pointers", "registry", "metrics", "pages", "training", "batch", "library",
+    "models", "engines", "objectives", "registry", "metrics", "pages", "training", "batch", "library",
     "retraining", "doctor", "cli",
 ]
 """Rooms of ``translate/``: each may import what stands before it, and itself."""

@@ -3,7 +3,7 @@
 Layout: ``<name>/<version>/model.json`` and what `translate.models.bundle` puts beside it; versions are 1, 2,
 3. A version never changes. The shipped models are a second, read-only registry that is looked into after the
 user's own; a new version's number is above the versions of both. Which version a bare name means is said by
-`translate.pointers` in the user's own registry, also of a shipped model.
+`translate.registry.pointers` in the user's own registry, also of a shipped model.
 """
 
 from __future__ import annotations
@@ -11,23 +11,12 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from translate.errors import ModelError, NotFoundError, PreconditionError, StoreError, UsageError
-from translate.models.bundle import (
-    DOCUMENT,
-    Document,
-    Dtype,
-    fetch_bundle,
-    open_bundle,
-    read_bundle,
-    read_document,
-    write_bundle,
-)
-from translate.models.foreign import SUFFIXES, read_foreign
+from translate.models.bundle import DOCUMENT, Document, Dtype, read_bundle, read_document, write_bundle
 from translate.models.translator import NAME, ModelFacts, Translator
-from translate.pointers import Pointers, read_pointers, write_pointers
+from translate.registry.pointers import Pointers, read_pointers, write_pointers
 from translate.shipped import shipped_folder
 from translate.stores import open_store
 
@@ -180,87 +169,6 @@ class ModelRegistry:
         if version is None and pointer == "previous":
             raise ModelError(f"{name!r} has no previous champion; translate models show {name}")
         return version, "" if version is None else f" (it is {name}@{version})"
-
-
-@dataclass(frozen=True, slots=True)
-class FetchedModel:
-    """A model's bytes, to be opened on another machine; picklable."""
-
-    document: Document | None
-    """None: a ``.pth`` file."""
-    data: bytes
-    where: str
-    """For errors and provenance."""
-
-    def open(self) -> Translator:
-        """The model, its digest checked; raises as `open_model` does."""
-        if self.document is None:
-            return read_foreign(self.data, self.where)
-        return open_bundle(self.document, self.data, self.where)
-
-
-def open_model(reference: str, registry_url: str | None = None) -> Translator:
-    """Open whatever names a model.
-
-    ``name``, ``name@version``, ``name@champion`` or ``name@previous`` in the registry; the path or URL of a folder with
-    ``model.json``; the path or URL of a ``.pth`` file of another project. A bare word is always a name: write
-    ``./word`` for a folder.
-    """
-    return fetch_model(reference, registry_url).open()
-
-
-def fetch_model(reference: str, registry_url: str | None = None) -> FetchedModel:
-    """Read what `open_model` opens, without opening it; raises as it does."""
-    if reference.endswith(SUFFIXES):
-        return FetchedModel(None, _read(reference), reference)
-    if "/" in reference or os.sep in reference:
-        return FetchedModel(*fetch_bundle(open_store(reference), ""))
-    try:
-        return FetchedModel(*fetch_bundle(*ModelRegistry(registry_url).place(reference)))
-    except (ModelError, UsageError) as error:
-        if not (Path(reference) / DOCUMENT).is_file():
-            raise
-        raise ModelError(f"{error}. There is a folder of that name: write ./{reference} for the model in it") from error
-
-
-def open_beside(reference: str, name: str, registry_url: str | None = None) -> bytes | None:
-    """A file that lies beside what `open_model` opens, e.g. ``card.md``; None if there is none.
-
-    Raises as `open_model` does if there is no such model.
-    """
-    if reference.endswith(SUFFIXES):
-        return None
-    if "/" in reference or os.sep in reference:
-        store, prefix = open_store(reference), ""
-    else:
-        store, prefix = ModelRegistry(registry_url).place(reference)
-    return store.get(prefix + name).data if name in read_document(store, prefix).files else None
-
-
-def import_foreign(
-    reference: str, name: str, *, registry_url: str | None = None, dropout: bool = False
-) -> str:
-    """Publish the ``.pth`` file of another project and return ``name@version``.
-
-    ``dropout``: a U-Net was trained with it, see `read_foreign`. Raises `ModelError` and `UsageError`.
-    """
-    check_name(name)
-    translator = read_foreign(_read(reference), reference, name=name, dropout=dropout)
-    return ModelRegistry(registry_url).publish(name, translator.network, translator.facts, {})
-
-
-def _read(reference: str) -> bytes:
-    """The bytes of one file, by path or URL."""
-    if "://" in reference:
-        folder, _, name = reference.rpartition("/")
-        try:
-            return open_store(folder + "/").get(name).data
-        except NotFoundError as error:
-            raise ModelError(f"no file {reference!r}") from error
-    path = Path(reference)
-    if not path.is_file():
-        raise ModelError(f"no file {reference!r}; give the path or URL of an existing one")
-    return path.read_bytes()
 
 
 def parse_reference(reference: str) -> tuple[str, int | str]:

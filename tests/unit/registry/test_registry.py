@@ -8,7 +8,7 @@ import pytest
 import torch
 from reference_networks import ResnetReference, trained_like
 
-import translate.registry
+import translate.registry.registry
 from translate.config import Domains
 from translate.errors import ModelError, UsageError
 from translate.models.bundle import WEIGHTS, write_bundle
@@ -38,7 +38,7 @@ def url(request, tmp_path):
 def shipped(tmp_path, monkeypatch):
     """Another folder of shipped models, so that these tests do not depend on which there are."""
     folder = tmp_path / "shipped"
-    monkeypatch.setattr(translate.registry, "shipped_folder", lambda kind: folder if kind == "models" else None)
+    monkeypatch.setattr(translate.registry.registry, "shipped_folder", lambda _: folder)
     return folder
 
 

@@ -1,0 +1,98 @@
+"""Opening whatever names a model: a published one, a folder, another project's file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from translate.errors import ModelError, NotFoundError, UsageError
+from translate.models.bundle import DOCUMENT, Document, fetch_bundle, open_bundle, read_document
+from translate.models.foreign import SUFFIXES, read_foreign
+from translate.registry.registry import ModelRegistry, check_name
+from translate.stores import open_store
+
+if TYPE_CHECKING:
+    from translate.models.translator import Translator
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedModel:
+    """A model's bytes, to be opened on another machine; picklable."""
+
+    document: Document | None
+    """None: a ``.pth`` file."""
+    data: bytes
+    where: str
+    """For errors and provenance."""
+
+    def open(self) -> Translator:
+        """The model, its digest checked; raises as `open_model` does."""
+        if self.document is None:
+            return read_foreign(self.data, self.where)
+        return open_bundle(self.document, self.data, self.where)
+
+
+def open_model(reference: str, registry_url: str | None = None) -> Translator:
+    """Open whatever names a model.
+
+    ``name``, ``name@version``, ``name@champion`` or ``name@previous`` in the registry; the path or URL of a folder with
+    ``model.json``; the path or URL of a ``.pth`` file of another project. A bare word is always a name: write
+    ``./word`` for a folder.
+    """
+    return fetch_model(reference, registry_url).open()
+
+
+def fetch_model(reference: str, registry_url: str | None = None) -> FetchedModel:
+    """Read what `open_model` opens, without opening it; raises as it does."""
+    if reference.endswith(SUFFIXES):
+        return FetchedModel(None, _read(reference), reference)
+    if "/" in reference or os.sep in reference:
+        return FetchedModel(*fetch_bundle(open_store(reference), ""))
+    try:
+        return FetchedModel(*fetch_bundle(*ModelRegistry(registry_url).place(reference)))
+    except (ModelError, UsageError) as error:
+        if not (Path(reference) / DOCUMENT).is_file():
+            raise
+        raise ModelError(f"{error}. There is a folder of that name: write ./{reference} for the model in it") from error
+
+
+def open_beside(reference: str, name: str, registry_url: str | None = None) -> bytes | None:
+    """A file that lies beside what `open_model` opens, e.g. ``card.md``; None if there is none.
+
+    Raises as `open_model` does if there is no such model.
+    """
+    if reference.endswith(SUFFIXES):
+        return None
+    if "/" in reference or os.sep in reference:
+        store, prefix = open_store(reference), ""
+    else:
+        store, prefix = ModelRegistry(registry_url).place(reference)
+    return store.get(prefix + name).data if name in read_document(store, prefix).files else None
+
+
+def import_foreign(
+    reference: str, name: str, *, registry_url: str | None = None, dropout: bool = False
+) -> str:
+    """Publish the ``.pth`` file of another project and return ``name@version``.
+
+    ``dropout``: a U-Net was trained with it, see `read_foreign`. Raises `ModelError` and `UsageError`.
+    """
+    check_name(name)
+    translator = read_foreign(_read(reference), reference, name=name, dropout=dropout)
+    return ModelRegistry(registry_url).publish(name, translator.network, translator.facts, {})
+
+
+def _read(reference: str) -> bytes:
+    """The bytes of one file, by path or URL."""
+    if "://" in reference:
+        folder, _, name = reference.rpartition("/")
+        try:
+            return open_store(folder + "/").get(name).data
+        except NotFoundError as error:
+            raise ModelError(f"no file {reference!r}") from error
+    path = Path(reference)
+    if not path.is_file():
+        raise ModelError(f"no file {reference!r}; give the path or URL of an existing one")
+    return path.read_bytes()
