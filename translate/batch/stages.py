@@ -40,6 +40,8 @@ COMPAT_SEED = 0
 """Of the dropout in ``--pixels compat``; the same for every image, so that a repeat gives the same bytes."""
 FLAT_LEVELS = 8
 """An input whose levels spread less than this may well have a constant output."""
+PICTURE_BYTES_PER_PIXEL = 8
+"""Of a picture on its way: source and result, each with alpha."""
 CONTENT_TYPES: dict[OutputFormat, str] = {
     "png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "tiff": "image/tiff",
 }
@@ -56,6 +58,16 @@ def get(store: ObjectStore, item: Item) -> bytes:
         raise ItemError(
             "input.changed", f"{item.key!r} was replaced after it was planned; the next run takes it"
         ) from error
+
+
+def picture_bytes(data: bytes, limits: Limits) -> int:
+    """Memory that the picture in these bytes will take on its way, by its header; 0 for one that `decode` refuses as
+    too large. Raises `ItemError` as `decode` does."""
+    if len(data) > limits.max_bytes:
+        return 0
+    facts = codec.probe(data)
+    pixels = facts.width * facts.height
+    return 0 if pixels > limits.max_pixels else PICTURE_BYTES_PER_PIXEL * pixels
 
 
 def decode(data: bytes, limits: Limits, frames: Frames, exif: ExifChoice = "drop") -> Picture:

@@ -1,8 +1,8 @@
 """One model and the five stages around it, overlapped: what each worker of any executor runs.
 
-Every image is done by one thread from end to end; there are more threads than may use the network at a time,
-so that getting, decoding, encoding and putting go on beside it. No more images than threads are in memory.
-Entries come out in the order of the items.
+Every image is done by one thread from end to end, so that getting, decoding, encoding and putting go on beside the
+network. How many images are in hand follows from the stages' times (`translate.batch.pace`), and is bounded by the
+memory of their pixels and files (`translate.batch.allowance`). Entries come out in the order of the items.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from translate.batch import stages
+from translate.batch.allowance import Allowance
 from translate.batch.breaker import Breaker
 from translate.batch.ledger import EXISTS, Entry, unhappy
+from translate.batch.pace import MOST, Pace
 from translate.engines import opening
 from translate.errors import AccessError, ItemError, ModelError, UnavailableError
 from translate.images.credentials import open_signer
@@ -29,13 +32,18 @@ if TYPE_CHECKING:
 
     from translate.batch.manifest import Item
     from translate.engines.contract import Engine
+    from translate.images.mark import Mark
     from translate.images.picture import Frames, Limits, Picture
     from translate.models.translator import Translator
     from translate.provenance import Work
     from translate.stores.contract import ObjectStore
 
-SPARE_THREADS = 6
-"""Threads that get, decode, encode and put while others use the network."""
+PIXELS_BYTES = 512 * 1024 * 1024
+"""Of the pictures in hand, sources and results; a larger one is in hand alone."""
+FILES_BYTES = 256 * 1024 * 1024
+"""Of source files that are got and not yet decoded."""
+AHEAD = 256
+"""Images that may be done, or in hand, behind one that takes long: their outcomes wait for its own."""
 LARGE_PIXELS = 1_000_000
 """Working sizes above this take turns, for the memory that they need."""
 
@@ -79,9 +87,10 @@ class Worker:
         self._engine = engine
         self._signer = open_signer() if task.work.is_signed else None
         networks = cores if engine.device == "cpu" else 1
-        self._threads = networks + SPARE_THREADS
         self._network = threading.BoundedSemaphore(networks)
         self._large = threading.Lock()
+        self._pace = Pace(networks)
+        self._pixels, self._files = Allowance(PIXELS_BYTES), Allowance(FILES_BYTES)
         self._stopped: Callable[[], bool] = never
         self._source = PatientStore(task.source, lambda: self._stopped())
         self._output = PatientStore(task.output, lambda: self._stopped())
@@ -96,54 +105,56 @@ class Worker:
         self._stopped = stopped
         source = iter(items)
         begun: deque[Future[Entry | None]] = deque()
-        with ThreadPoolExecutor(self._threads, "image") as threads:
+        ended: SimpleQueue[Future[Entry | None]] = SimpleQueue()
+        in_hand = 0
+        with ThreadPoolExecutor(MOST, "image") as threads:
             try:
                 while True:
-                    while not stopped() and len(begun) < 2 * self._threads and (item := next(source, None)) is not None:
-                        begun.append(threads.submit(self.do, item, stopped))
-                    if stopped():
-                        begun = deque(future for future in begun if not future.cancel())
+                    while (not stopped() and in_hand < self._pace.wanted and len(begun) < AHEAD
+                           and (item := next(source, None)) is not None):
+                        begun.append(threads.submit(self.do, item))
+                        begun[-1].add_done_callback(ended.put)
+                        in_hand += 1
                     if not begun:
                         break
-                    if (entry := begun.popleft().result()) is not None:
-                        yield from self._breaker.passed(entry)
+                    ended.get()
+                    in_hand -= 1
+                    while begun and begun[0].done():
+                        if (entry := begun.popleft().result()) is not None:
+                            yield from self._breaker.passed(entry)
                 if not stopped():
                     yield from self._breaker.rest()
             finally:
-                self._stopped = _always  # the others need have no more patience, if this ends by an error
-                for future in begun:
-                    future.cancel()
+                self._stopped = _always  # if this ends by an error, the others need no patience, and begin nothing
 
-    def do(self, item: Item, stopped: Callable[[], bool]) -> Entry | None:
+    def do(self, item: Item) -> Entry | None:
         """One image through all stages; whatever is the image's own fault is its outcome.
 
-        None if the work was ``stopped`` before its turn at the network came, or while a store was away.
+        None if the work was stopped before its turn at the network came, or while a store was away.
         """
         ms: dict[str, float] = {}
         task = self._task
         try:
-            with _timed(ms, "get"):
-                source = stages.get(self._source, item)
-            with _timed(ms, "decode"):
-                picture = stages.decode(source, task.limits, task.frames, task.work.exif)
-            with self._turn(picture):
-                if stopped():
-                    return None
-                with _timed(ms, "translate"):
-                    picture = stages.translate(picture, self._engine, task.work)
-            with _timed(ms, "encode"):
-                mark = stages.mark_of(source, task.work)
-                data = stages.encode(picture, item.format, task.work.quality, mark, self._signer)
-            digest = "sha256:" + hashlib.sha256(data).hexdigest()
-            metadata = stages.metadata_of(item, task.work, digest)
-            with _timed(ms, "put"):
-                info = stages.put(self._output, item, data, metadata, replace_existing=task.replace_existing)
+            with ExitStack() as memory:
+                picture, mark, source_bytes = self._read(item, ms, memory)
+                with self._turn(picture):
+                    if self._stopped():
+                        return None
+                    with _timed(ms, "translate"):
+                        picture = stages.translate(picture, self._engine, task.work)
+                with _timed(ms, "encode"):
+                    data = stages.encode(picture, item.format, task.work.quality, mark, self._signer)
+                digest = "sha256:" + hashlib.sha256(data).hexdigest()
+                metadata = stages.metadata_of(item, task.work, digest)
+                with _timed(ms, "put"):
+                    info = stages.put(self._output, item, data, metadata, replace_existing=task.replace_existing)
         except ItemError as error:
             return unhappy(item, "failed", error.code, error.message)
         except AccessError as error:
             return unhappy(item, "failed", "store.access", str(error))
         except UnavailableError as error:
-            return None if stopped() else unhappy(item, "failed", "store.unavailable", str(error))
+            return None if self._stopped() else unhappy(item, "failed", "store.unavailable", str(error))
+        self._pace.note(ms)
         if info is None:
             return unhappy(item, "skipped", EXISTS, f"{item.output_key!r} came into being meanwhile")
         height, width = picture.pixels.shape[:2]
@@ -159,8 +170,20 @@ class Worker:
             height=height,
             notes=picture.notes,
             ms=ms,
-            source_bytes=len(source),
+            source_bytes=source_bytes,
         )
+
+    def _read(self, item: Item, ms: dict[str, float], memory: ExitStack) -> tuple[Picture, Mark, int]:
+        """Get and decode; ``memory`` holds the picture's bytes from then on. Also the output's mark, and the size of
+        the source's file, which is let go."""
+        with self._files.hold(item.size_bytes):
+            with _timed(ms, "get"):
+                source = stages.get(self._source, item)
+            mark = stages.mark_of(source, self._task.work)
+            memory.enter_context(self._pixels.hold(stages.picture_bytes(source, self._task.limits)))
+            with _timed(ms, "decode"):
+                picture = stages.decode(source, self._task.limits, self._task.frames, self._task.work.exif)
+        return picture, mark, len(source)
 
     @contextmanager
     def _turn(self, picture: Picture) -> Iterator[None]:
