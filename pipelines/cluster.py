@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -59,8 +60,10 @@ def connect() -> None:
     address = os.environ.get("RAY_ADDRESS")
     try:
         if address:
-            _refuse_silence(address)
-            ray.init(**quiet, runtime_env={"py_modules": [translate, pipelines]})
+            refuse_silence(address)
+            # As paths: in a job that was submitted Ray copies this, and modules cannot be copied.
+            code = [str(Path(str(package.__file__)).parent) for package in (translate, pipelines)]
+            ray.init(**quiet, runtime_env={"py_modules": code})
         else:
             _start_here(quiet)
     except (ConnectionError, ValueError, RuntimeError, AuthenticationError) as error:
@@ -113,7 +116,7 @@ def _let_signals_end() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _refuse_silence(address: str) -> None:
+def refuse_silence(address: str) -> None:
     """Raise `ConnectionError` if nobody listens at ``host:port``; Ray itself would try for minutes."""
     parts = urlsplit(address if "://" in address else f"ray://{address}")
     if parts.port is None:  # auto, local

@@ -72,6 +72,11 @@ class UnavailableError(StoreError):
 class BusyError(UnavailableError):
     """The store is there, but says that it has too much to do, or failed inside; it asks for patience."""
 
+class ClusterError(TranslateError):
+    """A cluster that jobs were sent to cannot be reached any more, refused, or lost one."""
+
+    exit_code = EXIT_STORAGE
+
 class LockedError(TranslateError):
     """Another run holds the output."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-_NAMES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 """Variables whose values are nobody's business."""
 _SHORTEST = 8
 """A shorter value would be found in innocent words."""
@@ -15,7 +15,7 @@ _USER_OF_URL = re.compile(r"(?<=://)[^/\s'\"<>]*@|\b[\w.%+-]+:[^/\s'\"<>@]+@")
 
 def redact(text: str) -> str:
     """The text with user names and passwords taken out of URLs, and credentials of the environment starred."""
-    for value in (os.environ.get(name, "") for name in _NAMES):
+    for value in (os.environ.get(name, "") for name in SECRETS):
         if len(value) >= _SHORTEST:
             text = text.replace(value, "***")
     return _USER_OF_URL.sub("", text)
