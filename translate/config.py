@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -70,6 +71,12 @@ class Run(Frozen):
     """Of animations and files of several pages the first is translated, or they end as ``input.animated``."""
     fail_share: float = Field(default=0.05, ge=0, le=1)
     """The run fails (exit 3) when a larger share of its items failed."""
+
+    @field_validator("format", mode="before")
+    @classmethod
+    def _extension(cls, value: object) -> object:
+        """What files are called is as good as what their format is called."""
+        return {"jpg": "jpeg", "tif": "tiff"}.get(value, value) if isinstance(value, str) else value
 
     @field_validator("size", mode="before")
     @classmethod
@@ -202,6 +209,68 @@ class Training(Frozen):
         return values
 
 
+class Holdout(Frozen):
+    """Which images a retraining holds out, where the set has no test folders of its own."""
+
+    share: float = Field(default=0.1, gt=0, lt=1)
+    """Of the images of each domain, about; one hash of an image's name decides, so that no image ever changes sides
+    when others come or go."""
+    key: str = Field(default="translate", pattern=r"^[ -~]{1,64}$")
+    """Of the hash. Another key is another held-out set, whose images earlier models were trained on."""
+    images: int = Field(default=256, ge=8)
+    """At most so many of the held-out images of each domain are looked at."""
+
+
+class Margins(Frozen):
+    """By how much a challenger may be worse than the champion, in each measure's own unit, see `translate evaluate`."""
+
+    kid: float = Field(default=0.01, ge=0)
+    edge_agreement: float = Field(default=0.03, ge=0)
+    droplets_percent: float = Field(default=0.2, ge=0)
+    checkerboard_db: float = Field(default=1.0, ge=0)
+    luma_correlation: float = Field(default=0.05, ge=0)
+    layer_distance: float = Field(default=0.03, ge=0)
+    l1: float = Field(default=0.005, ge=0)
+    ssim: float = Field(default=0.02, ge=0)
+
+
+class Gate(Frozen):
+    """When a challenger is measurably no worse than the champion, see `translate.retraining.gate`."""
+
+    subsets: int = Field(default=50, ge=8)
+    """Random halves of the held-out images, the same for both models, that the spread of a difference is taken over."""
+    spreads: float = Field(default=2.0, ge=0)
+    """So many spreads are added to a difference before it is held against its margin."""
+    margins: Margins = Margins()
+
+
+class Retraining(Frozen):
+    """When a model is trained again, from what, and what the new one has to pass; changes no pixel of the old one."""
+
+    schedule: str | None = None
+    """A cron expression, e.g. ``0 3 * * sun``: due at those times (UTC), once however many have passed. None: never."""
+    new_images: int | None = Field(default=None, ge=1)
+    """Due when there are so many images that the last retraining did not know. None: never."""
+    begin_from: Literal["champion", "nothing"] = "champion"
+    """The weights that the training begins from; random ones as long as there is no champion."""
+    images: int | None = Field(default=None, ge=1)
+    """Length of a retraining, in images seen; None: ``training.images``."""
+    holdout: Holdout = Holdout()
+    gate: Gate = Gate()
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_cron(cls, value: str | None) -> str | None:
+        from cronsim import CronSim, CronSimError
+
+        if value is not None:
+            try:
+                CronSim(value, datetime(2000, 1, 1, tzinfo=UTC))
+            except CronSimError as error:
+                raise ValueError(f"must be a cron expression such as '0 3 * * sun' ({error})") from error
+        return value
+
+
 class Pipeline(Frozen):
     """One named translation."""
 
@@ -218,6 +287,12 @@ class Pipeline(Frozen):
     training: Training | None = None
     trained_by: str | None = None
     """Name of the pipeline whose training also makes this one's model (the other direction of one game)."""
+    retraining: Retraining = Retraining()
+
+    @property
+    def digest(self) -> str:
+        """``sha256:<hex>`` of all that changes pixels or weights: when it is retrained does not."""
+        return digest(self.model_dump(mode="json", exclude={"retraining"}))
 
     @model_validator(mode="after")
     def _one_training(self) -> Pipeline:
@@ -266,6 +341,7 @@ def load_pipeline(name_or_path: str) -> Pipeline:
 def parse_pipeline(text: str, where: str) -> Pipeline:
     """Parse YAML text; ``where`` names it in errors."""
     try:
+        _refuse_twice(yaml.compose(text, Loader=yaml.SafeLoader), where, set())
         values = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:  # a date such as 2026-99-99 is a ValueError
         hint = " (a line is indented with a tab; use blanks)" if "'\\t'" in str(error) else ""
@@ -274,6 +350,24 @@ def parse_pipeline(text: str, where: str) -> Pipeline:
         got = "nothing" if values is None else type(values).__name__
         raise ConfigError(f"{where} must hold a mapping with name, summary, domains ...; got {got}")
     return validate(Pipeline, values, where)
+
+
+def _refuse_twice(node: yaml.Node | None, where: str, seen: set[int]) -> None:
+    """Raise `ConfigError` if a mapping below a node has a key twice: YAML takes the last one and says nothing."""
+    if not isinstance(node, yaml.CollectionNode) or id(node) in seen:  # an alias may lead back to where it stands
+        return
+    seen.add(id(node))
+    lines: dict[str, int] = {}
+    for child in node.value:
+        if isinstance(child, yaml.Node):
+            _refuse_twice(child, where, seen)
+            continue
+        key, value = child
+        line = key.start_mark.line + 1
+        if isinstance(key, yaml.ScalarNode) and lines.setdefault(key.value, line) != line:
+            raise ConfigError(f"{where}, line {line}: the key {key.value!r} is given a second time; the first is in "
+                              f"line {lines[key.value]}. Keep one of them")
+        _refuse_twice(value, where, seen)
 
 
 def validate(model: type[M], values: dict[str, Any], where: str) -> M:

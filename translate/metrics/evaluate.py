@@ -8,6 +8,7 @@ nothing depends on a batch size or on the order of the images.
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -65,6 +66,15 @@ class Evaluation:
     """By protocol name: other real images against the target images; empty where none were given."""
     remarks: tuple[str, ...]
     """What keeps a figure from being trusted, in sentences."""
+    data: str
+    """URL of the set."""
+    source: str
+    """Folder of the images that were translated."""
+    target: str
+    """Folder of those compared with."""
+    paired: bool
+    images_digest: str
+    """``sha256:<hex>`` of all of these images at the working size: the same wherever they lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +97,7 @@ class Evaluator:
     folders hold the same names, and the target is the answer. ``limit``: at most so many images of each folder,
     evenly spread over the sorted names. ``real``: a folder with other real images of the target's domain.
     ``judge``: a name for `open_features`. ``metrics``: some of `METRICS`; None is all that apply, but FID, which
-    small sets can't bear.
+    small sets can't bear. ``halves``: so many random halves are scored by themselves, too.
 
     Raises `DataError` for too few or partnerless images, `UsageError` for a choice that can't be, `ModelError` for
     a judge without weights.
@@ -105,6 +115,7 @@ class Evaluator:
         real: str | None = None,
         judge: str = JUDGE,
         metrics: Sequence[str] | None = None,
+        halves: int = 0,
     ) -> None:
         if limit is not None and limit < LEAST_IMAGES:
             raise UsageError(f"a limit of {limit} images is too low; an evaluation needs at least {LEAST_IMAGES}")
@@ -118,11 +129,15 @@ class Evaluator:
         self._targets = _spread_out(targets, limit)
         self._others = _spread_out(image_keys(store, real), limit) if real is not None else {}
         self._store = store
+        self._source, self._target = source, target
         self._pairs = pairs
         self._size_px = size_px
+        self._halves = halves
         self._kept: dict[str, Seen] = {}
         self._kept_bytes = 0
         self._reference: _Reference | None = None
+        self._digest = hashlib.sha256()
+        """Of the source and target images, by name."""
 
     def evaluate(self, translator: Translator, report: Listener = silent) -> Evaluation:
         """Translate every source image and compare; the first call looks at the real images, too.
@@ -132,6 +147,8 @@ class Evaluator:
         """
         step = _counter(report, self._images(first=self._reference is None))
         outputs, nothing = (Tally(self._metrics, self._judge.name) for _ in range(2))
+        if self._reference is None:
+            self._digest = hashlib.sha256()
         rows = []
         for name, key in self._sources.items():
             source = self._real(key)
@@ -141,7 +158,9 @@ class Evaluator:
             outputs.add(source, Seen(output, _look(self._judge, output)), answer)
             if self._reference is None:
                 nothing.add(source, source, answer)
+                self._note(name, source.image)
                 if answer is not None:
+                    self._note(name, answer.image)
                     rows.append(answer.features.pooled)
             step()
         if self._reference is None:
@@ -150,8 +169,10 @@ class Evaluator:
         return Evaluation(
             model=translator.facts.reference, judge=self._judge.name, size_px=self._size_px,
             source_images=len(self._sources), target_images=len(self._targets),
-            output=outputs.figures(against.wanted), nothing=against.nothing, mean_colour=against.mean_colour,
-            floor=against.floor, real=against.real, remarks=against.remarks,
+            output=outputs.figures(against.wanted, self._halves), nothing=against.nothing,
+            mean_colour=against.mean_colour, floor=against.floor, real=against.real, remarks=against.remarks,
+            data=self._store.url, source=self._source, target=self._target, paired=self._pairs,
+            images_digest="sha256:" + self._digest.hexdigest(),
         )
 
     def _images(self, *, first: bool) -> int:
@@ -163,15 +184,18 @@ class Evaluator:
         """Look at the real images that were not looked at yet; ``rows`` are the answers' pooled features."""
         others: list[Tensor] = []
         for keys, into in (({} if self._pairs else self._targets, rows), (self._others, others)):
-            for key in keys.values():
-                into.append(_look(self._judge, _read(self._store, key, self._size_px)).pooled)
+            for name, key in keys.items():
+                image = _read(self._store, key, self._size_px)
+                if into is rows:
+                    self._note(name, image)
+                into.append(_look(self._judge, image).pooled)
                 step()
         wanted = torch.cat(rows)
         judge = self._judge.name
         warning = too_few(len(self._sources), *wanted.shape) if "fid" in self._metrics else None
         real = distances(self._metrics, judge, torch.cat(others), wanted) if others else {}
         return _Reference(
-            wanted=wanted, nothing=nothing.figures(wanted), mean_colour=self._mean_colour(wanted),
+            wanted=wanted, nothing=nothing.figures(wanted, self._halves), mean_colour=self._mean_colour(wanted),
             floor=floors(self._metrics, judge, wanted),
             real={name: estimate.value for name, estimate in real.items()},
             remarks=(warning,) if warning is not None else (),
@@ -189,6 +213,10 @@ class Evaluator:
             answer = self._real(key)
             tally.add(answer, seen, answer)
         return tally.figures(wanted)
+
+    def _note(self, name: str, image: Tensor) -> None:
+        self._digest.update(f"{name}\n".encode("utf-8", "surrogatepass"))
+        self._digest.update(image.numpy().tobytes())
 
     def _real(self, key: str) -> Seen:
         """A real image and what is seen in it; kept for the next evaluation while there is room."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +11,7 @@ import torch
 
 from translate.metrics import artefacts, content, paired
 from translate.metrics.fid import fid_floor, fid_with_spread
-from translate.metrics.kid import kid_floor, kid_with_spread
+from translate.metrics.kid import kid, kid_floor, kid_with_spread
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,6 +36,9 @@ class Figures:
     """Averages over images: of ``paired`` (output against answer) ``layer_distance``, ``l1``, ``psnr_db``, ``ssim``;
     of ``content`` ``edge_agreement`` and ``distance_to_source`` (input against output, as the judge sees them); of
     ``artefacts`` ``checkerboard_db``, ``droplets_percent``, ``luma_correlation``, and ``variety`` of the whole set."""
+    halves: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """The same measures, but ``variety`` and ``fid``, on each of random halves of the images, which are the same
+    halves for every translator; empty unless asked for."""
 
 
 class Seen(NamedTuple):
@@ -72,13 +75,30 @@ class Tally:
         for name, value in _measured(self._metrics, source, output, answer).items():
             self._values[name].append(float(value))
 
-    def figures(self, wanted: Tensor) -> Figures:
-        """Averages, and distances to ``wanted`` (M, D), the pooled features of the target images."""
+    def figures(self, wanted: Tensor, halves: int = 0) -> Figures:
+        """Averages, and distances to ``wanted`` (M, D), the pooled features of the target images.
+
+        ``halves``: how many random halves are looked at by themselves.
+        """
         means = {name: fmean(values) for name, values in self._values.items()}
         if "artefacts" in self._metrics:
             inputs, outputs = zip(*self._gists, strict=True)
             means["variety"] = artefacts.variety(torch.cat(inputs), torch.cat(outputs))
-        return Figures(distances(self._metrics, self._judge, torch.cat(self._pooled), wanted), means)
+        rows = torch.cat(self._pooled)
+        of_sets = distances(self._metrics, self._judge, rows, wanted)
+        return Figures(of_sets, means, self._of_halves(rows, wanted, halves))
+
+    def _of_halves(self, rows: Tensor, wanted: Tensor, count: int) -> dict[str, tuple[float, ...]]:
+        """Drawn by the images' places and not by what the judge sees in them, so that they can be compared in pairs."""
+        generator = torch.Generator().manual_seed(0)
+        found: dict[str, list[float]] = defaultdict(list)
+        for _ in range(count):
+            chosen, others = (torch.randperm(n, generator=generator)[:n // 2] for n in (len(rows), len(wanted)))
+            if "kid" in self._metrics:
+                found[f"kid-{self._judge}"].append(kid(rows[chosen], wanted[others]))
+            for name, values in self._values.items():
+                found[name].append(fmean(values[i] for i in chosen.tolist()))
+        return {name: tuple(values) for name, values in found.items()}
 
 
 def distances(metrics: Collection[str], judge: str, rows: Tensor, wanted: Tensor) -> dict[str, Estimate]:
