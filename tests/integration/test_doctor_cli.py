@@ -20,7 +20,7 @@ def test_a_machine_that_is_well(command, tmp_path):
     code, out, err = command("doctor")
     assert (code, err) == (EXIT_OK, "")
     *lines, total = out.splitlines()
-    assert {"torch", "opencv", "processor", "threads", "memory", "models", "registry"} <= {
+    assert {"torch", "opencv", "processor", "threads", "memory", "signer", "models", "registry"} <= {
         line.split()[1] for line in lines if not line.lstrip().startswith("->")}
     assert total.endswith(" 0 problems")
     code, out, _ = command("doctor", "--store", tmp_path, "--json")
@@ -58,6 +58,10 @@ def test_a_store_that_is_not_there_exits_4(command, monkeypatch):
     found = json.loads(out)
     assert [each["what"] for each in found["findings"] if each["level"] == "problem"] == ["store"]
     assert "could not be reached" in json.loads(err.splitlines()[-1])["error"]["message"]
+    code, out, _ = command("doctor", "--store", "s3://bucket/", "--endpoint-url", "http://127.0.0.1:9")
+    row, advice = out.splitlines()[-3:-1]
+    assert (code, row.split()[:2], "could not be reached" in row) == (EXIT_STORAGE, ["problem", "store"], True)
+    assert "check --store" in advice
 
 
 @pytest.mark.s3
@@ -72,6 +76,8 @@ def test_a_bucket(command, s3_server, monkeypatch):
     assert (code, "there is no bucket" in err) == (EXIT_STORAGE, True)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush-hush-hush")
     code, out, err = command("doctor", "--store", f"s3://{bucket}/out/", *endpoint)
-    assert code == EXIT_ITEMS_FAILED
-    assert "no access to s3://" in out
+    assert code == EXIT_STORAGE
+    assert "no access to object " in err
+    row, advice = out.splitlines()[-3:-1]
+    assert (row.split()[:2], "whose credentials" in advice) == (["problem", "store"], True)
     assert "hush" not in out + err

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from translate.doctor.finding import Finding
     from translate.stores.contract import ObjectStore
 
+_ADVICE = {
+    True: "check whose credentials are used here (AWS_ACCESS_KEY_ID, AWS_PROFILE; of a folder its owner) and their "
+          "rights: list, get and put",
+    False: "check --store, --endpoint-url and the network",
+}
+"""About a store of no use; by whether it has refused the credentials."""
+
 
 def doctor(
     store: Annotated[
@@ -26,14 +33,14 @@ def doctor(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
-    """Look at versions, processor, memory, models and, with --store, at what a store really does.
+    """Look at versions, processor, memory, models, the signer and, with --store, at what a store really does.
 
     Each line is ok, a warning (slower, or less protected) or a problem, with what to do about it.
 
-    Exit codes: 0 no problem, 2 usage, 3 a problem was found, 4 the store can't be reached.
+    Exit codes: 0 no problem, 2 usage, 3 a problem was found, 4 the store can't be reached or refuses the credentials.
     """
     from translate.doctor.finding import Finding
-    from translate.errors import EXIT_ITEMS_FAILED, StoreError
+    from translate.errors import EXIT_ITEMS_FAILED, AccessError, StoreError
     from translate.stores import open_input
 
     place = None if store is None else open_input(store, endpoint_url=endpoint_url)
@@ -46,7 +53,9 @@ def doctor(
                 _show(finding)
     except StoreError as error:
         unreachable = error
-        found.append(Finding("problem", "store", str(error), "check --store, --endpoint-url and the network"))
+        found.append(Finding("problem", "store", str(error), _ADVICE[isinstance(error, AccessError)]))
+        if not as_json:
+            _show(found[-1])
     counts = {level: sum(each.level == level for each in found) for level in ("ok", "warning", "problem")}
     if as_json:
         console.result_json({"event": "doctor", "findings": [asdict(each) for each in found], "counts": counts})
@@ -67,8 +76,10 @@ def _look(place: ObjectStore | None, registry: str | None) -> Iterator[Finding]:
     if not any(each.level == "problem" and each.what == "torch" for each in found):
         from translate.doctor import models
         from translate.doctor.machine import machine
+        from translate.doctor.signer import signer
 
         yield from machine()
+        yield signer()
         yield models.shipped()
         yield from models.registry(registry)
     if place is not None:

@@ -39,7 +39,7 @@ _UNLOCKED = ("runs stay right, but two at once into one output are not kept apar
 
 
 def probe(store: ObjectStore) -> Iterator[Finding]:
-    """Try the store; raises `StoreError` if it can't be reached at all."""
+    """Try the store; raises `StoreError` if it can't be reached at all, or refuses whatever is asked."""
     folder = PLACE + secrets.token_hex(6) + "/"
     ms: dict[str, float] = {}
     try:
@@ -55,11 +55,12 @@ def probe(store: ObjectStore) -> Iterator[Finding]:
 
 def _probe(store: ObjectStore, folder: str, ms: dict[str, float]) -> Iterator[Finding]:
     key, data = folder + "probe", secrets.token_bytes(1024)
+    unlisted: AccessError | None = None
     try:
         with _timed(ms, "list"):
             next(store.list(PLACE), None)
     except AccessError as error:
-        yield _denied("list", error)
+        unlisted = error
     try:
         started_s = time.time()
         with _timed(ms, "put"):
@@ -68,8 +69,12 @@ def _probe(store: ObjectStore, folder: str, ms: dict[str, float]) -> Iterator[Fi
         with _timed(ms, "get"):
             same = store.get(key).data == data
     except (AccessError, ItemError) as error:
+        if unlisted is not None and isinstance(error, AccessError):
+            raise  # these credentials open nothing
         yield _denied("put and get", error)
         return
+    if unlisted is not None:
+        yield _denied("list", unlisted)
     listed = [info.key for info in store.list(folder)] if "list" in ms else [key]
     if same and listed == [key]:
         yield Finding("ok", "store", f"{store.url}: list, put and get")

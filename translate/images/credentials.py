@@ -27,6 +27,7 @@ from translate.images.picture import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 VERSION = "c2pa-1"
 """Of what is written; part of a run's work where it is signed."""
@@ -139,18 +140,25 @@ def open_signer() -> Signer:
     Raises `UsageError` if something is missing or does not fit; no message holds more of the variables than the
     algorithm and the time stamp's address.
     """
-    for name, other in ((CERTIFICATES, KEY), (KEY, CERTIFICATES)):
-        if not os.environ.get(name):
-            raise UsageError(f"{name} is not set on this machine; to sign pictures it and {other} have to name PEM "
-                             "files")
-    if importlib.util.find_spec("c2pa") is None:
-        raise UsageError(f"{CERTIFICATES} and {KEY} are set, but what signs is not installed: {_EXTRA}")
+    _refuse_half()
     return Signer(
         _read(CERTIFICATES),
         _read(KEY),
         os.environ.get(ALGORITHM) or "es256",
         os.environ.get(TIMESTAMP_URL, ""),
     )
+
+
+def signing_certificate() -> tuple[str, datetime]:
+    """Whose certificate the environment names (its subject), and when it expires (UTC). Raises `UsageError`."""
+    _refuse_half()
+    from cryptography import x509
+
+    try:
+        certificate = x509.load_pem_x509_certificate(_read(CERTIFICATES))
+    except ValueError as error:
+        raise UsageError(f"the file that {CERTIFICATES} names holds no certificate; expected PEM") from error
+    return certificate.subject.rfc4514_string(), certificate.not_valid_after_utc
 
 
 def read_credentials(data: bytes) -> Credentials | None:
@@ -246,6 +254,16 @@ def _anchors() -> str:
     if b"-----BEGIN CERTIFICATE-----" not in anchors:
         raise UsageError(f"the file that {TRUST_ANCHORS} names holds no certificate; expected PEM")
     return anchors.decode("ascii", "replace")
+
+
+def _refuse_half() -> None:
+    """Raise `UsageError` if something is missing to sign with, without a look into the files."""
+    for name, other in ((CERTIFICATES, KEY), (KEY, CERTIFICATES)):
+        if not os.environ.get(name):
+            raise UsageError(f"{name} is not set on this machine; to sign pictures it and {other} have to name PEM "
+                             "files")
+    if importlib.util.find_spec("c2pa") is None:
+        raise UsageError(f"{CERTIFICATES} and {KEY} are set, but what signs is not installed: {_EXTRA}")
 
 
 def _read(variable: str) -> bytes:

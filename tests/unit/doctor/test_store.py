@@ -146,6 +146,11 @@ def test_what_may_not_be_done():
     assert "by hand" in line.do
 
 
+def test_credentials_that_open_nothing():
+    with pytest.raises(AccessError, match="AccessDenied"):
+        list(probe(Faulty(list=refuse, put=refuse)))
+
+
 def test_other_bytes():
     def get(memory, key):
         stored = memory.get(key)
