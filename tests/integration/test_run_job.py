@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -220,6 +221,18 @@ def test_records_that_cannot_be_read_are_named(registry, tmp_path, name, data):
     output.put(layout.run_prefix(summary.run) + name, data)
     with pytest.raises(UsageError, match=rf"{name}' in .* cannot be read.*remove _translate/runs/{summary.run}/"):
         prepare(make_job(source, output, registry))
+
+
+def test_the_estimate_is_of_a_warm_network(registry, monkeypatch):
+    source, output = open_store("memory://warm/in/"), open_store("memory://warm/out/")
+    fill(source, 6)
+    prepared = prepare(make_job(source, output, registry))
+    seconds = iter([0.0, 9.0, 10.0, 10.1, 20.0, 20.2, 30.0, 30.3])  # when an image begins and ends, by the clock
+    clock = SimpleNamespace(perf_counter=lambda: next(seconds))
+    monkeypatch.setattr("translate.batch.estimate.time", clock)
+    found = estimate(prepared)
+    assert found.seconds == pytest.approx(6 * 0.2 / prepared.engine.concurrency)
+    assert found.basis.endswith("by 3 measured now")
 
 
 def test_the_estimate_says_what_it_rests_on(registry):

@@ -1,10 +1,12 @@
-"""How long a planned job will take, from what was measured before or from one image now."""
+"""How long a planned job will take, from what was measured before or from a few images now."""
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from translate.batch import stages
@@ -14,9 +16,14 @@ from translate.progress import rate
 
 if TYPE_CHECKING:
     from translate.batch.job import Prepared
+    from translate.batch.manifest import Item
 
-TRIES = 5
-"""Images looked at until one can be translated."""
+TRIES = 8
+"""Images looked at; those that can't be translated cost nothing."""
+MEASURED = 3
+"""Images that are timed, behind one that warms up: kernels are chosen and memory is taken for the first."""
+ENOUGH_S = 10.0
+"""Large images are not waited for any longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +46,24 @@ def estimate(prepared: Prepared) -> Estimate:
                 images / summary.images_per_second,
                 f"{rate(summary.images_per_second)} images/s in run {summary.run}",
             )
+    times: list[float] = []
     for item in islice(prepared.plan.items(), TRIES):
-        start = time.perf_counter()
-        try:
-            data = stages.get(prepared.job.source, item)
-            picture = stages.decode(data, prepared.task.limits, prepared.task.frames)
-            picture = stages.translate(picture, prepared.engine, prepared.task.work)
-            mark = stages.mark_of(data, prepared.task.work)
-            stages.encode(picture, item.format, prepared.task.work.quality, mark)
-        except ItemError:
-            continue
-        seconds = time.perf_counter() - start
-        return Estimate(images * seconds, f"{seconds:.2g} s for one image ({item.key!r}), measured now")
-    return Estimate(None, f"none of the first {min(images, TRIES)} images could be translated")
+        with suppress(ItemError):
+            times.append(_seconds(prepared, item))
+        if len(times) > MEASURED or sum(times) > ENOUGH_S:
+            break
+    if not times:
+        return Estimate(None, f"none of the first {min(images, TRIES)} images could be translated")
+    warm = times[1:] or times
+    each_s = fmean(warm) / prepared.engine.concurrency
+    return Estimate(images * each_s, f"{each_s:.2g} s an image, by {len(warm)} measured now")
+
+
+def _seconds(prepared: Prepared, item: Item) -> float:
+    """What an image costs this machine; getting and putting go on meanwhile, and are not counted."""
+    data = stages.get(prepared.job.source, item)
+    start = time.perf_counter()
+    picture = stages.decode(data, prepared.task.limits, prepared.task.frames)
+    picture = stages.translate(picture, prepared.engine, prepared.task.work)
+    stages.encode(picture, item.format, prepared.task.work.quality, stages.mark_of(data, prepared.task.work))
+    return time.perf_counter() - start
