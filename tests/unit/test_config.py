@@ -2,7 +2,7 @@
 
 import pytest
 
-from translate.config import Data, canonical_json, load_pipeline, validate
+from translate.config import Data, Run, canonical_json, load_pipeline, parse_pipeline, validate
 from translate.errors import ConfigError
 
 SIZES = {"short_side_px": [32, 32], "crop_px": 32}
@@ -66,3 +66,27 @@ def test_mistakes_in_a_file_are_named(tmp_path, text, message):
 def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
     (tmp_path / "mine.yaml").write_text(GOOD + "run: {size: 64}", encoding="utf-8-sig")
     assert load_pipeline(str(tmp_path / "mine.yaml")).run.size == 64
+
+
+@pytest.mark.parametrize(("asked", "format_"), [("jpg", "jpeg"), ("tif", "tiff"), ("webp", "webp")])
+def test_extensions_are_formats(asked, format_):
+    assert validate(Run, {"format": asked}, "here").format == format_
+
+
+def test_an_unknown_format_is_refused():
+    with pytest.raises(ConfigError, match=r"format: .*'gif'"):
+        validate(Run, {"format": "gif"}, "here")
+
+
+def test_a_key_that_is_given_twice_is_named_with_its_lines():
+    text = "name: x\ntraining:\n  batch: 4\n  data:\n    a: one\n  batch: 8\n"
+    with pytest.raises(ConfigError, match=r"mine.yaml, line 6: the key 'batch' is given a second time; .* line 3"):
+        parse_pipeline(text, "mine.yaml")
+    with pytest.raises(ConfigError, match=r"line 2: the key 'name'"):
+        parse_pipeline("name: x\nname: x\n", "mine.yaml")
+
+
+def test_the_same_key_in_two_places_and_aliases_are_fine():
+    text = "base: &base {size: 64}\nname: x\nrun: {<<: *base, size: 320}\nloop: &loop [*loop]\n"
+    with pytest.raises(ConfigError, match="summary: is missing"):  # not: a key twice
+        parse_pipeline(text, "mine.yaml")
