@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import stat
 import time
@@ -37,6 +38,7 @@ from translate.stores.contract import IfUnchanged, ObjectInfo, PutMode, StoredOb
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_log = logging.getLogger(__name__)
 _OURS = ".translate-tmp-"
 """Temporary files and locks start with this: never listed, refused as keys."""
 _LONGEST_SEGMENT_BYTES = 255
@@ -63,6 +65,7 @@ class FileStore:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root).expanduser().resolve()
+        self._told_of_links = 0
 
     @property
     def url(self) -> str:
@@ -76,12 +79,23 @@ class FileStore:
         return None if first.is_dir() else first
 
     def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
-        """As the contract says; holds the names of one folder per level. A missing folder yields nothing."""
+        """As the contract says; holds the names of one folder per level. A missing folder yields nothing.
+
+        Links that lead to nothing are passed over, and a log line says how many.
+        """
         if "/" in prefix and _refusal(prefix.rpartition("/")[0]):
             return
+        broken = 0
         for key in walk(self._children, prefix, start_after):
-            with contextlib.suppress(NotFoundError):  # removed meanwhile, a broken link, a pipe
-                yield self.head(key)
+            try:
+                info = self.head(key)
+            except NotFoundError:  # removed meanwhile, a link to nothing, a pipe
+                broken += (self.root / key).is_symlink()
+                continue
+            yield info
+        if broken and broken != self._told_of_links:  # a watch lists again and again
+            _log.warning("links to nothing in %s, passed over: %d; find -L -type l lists them", self.url, broken)
+            self._told_of_links = broken
 
     def _children(self, folder: str) -> Iterator[tuple[str, str | None]]:
         """One folder, as `walk` wants it."""

@@ -123,6 +123,18 @@ def test_links_are_followed_but_loops_are_not(tmp_path: Path) -> None:
     assert (elsewhere / "deep" / "p.jpg").read_bytes() == b"p"
 
 
+def test_links_to_nothing_are_counted_aloud(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).symlink_to(tmp_path / "nothing")
+    store = FileStore(tmp_path)
+    assert keys(store) == keys(store) == []
+    assert [record.getMessage() for record in caplog.records] == [
+        f"links to nothing in {tmp_path}, passed over: 2; find -L -type l lists them"], "once, while nothing changes"
+    (tmp_path / "b.jpg").unlink()
+    keys(store)
+    assert len(caplog.records) == 2
+
+
 def test_two_links_that_lead_into_each_other_end(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
