@@ -15,7 +15,7 @@ from pipelines._actor import engine_here
 from pipelines._dispatch import INSTALLED, Dispatch
 from pipelines._pool import Pool
 from pipelines._share import need_bytes, share_out
-from pipelines.cluster import connect, in_one_line, nodes, ours, refuse_memory
+from pipelines.cluster import connect, in_one_line, nodes, ours, refuse_memory, words_for_gpus
 from translate.errors import TranslateError, UsageError
 from translate.registry import fetch_model
 
@@ -56,15 +56,14 @@ class RayExecutor:
         Raises `UsageError` if there is no such place, or no such device there.
         """
         gpus = self._asked.gpus_each
-        timeout_s = GROWTH_TIMEOUT_S if os.environ.get("RAY_ADDRESS") else OWN_RAY_TIMEOUT_S
+        grows = bool(os.environ.get("RAY_ADDRESS"))
+        if not grows and gpus > max(node.get("GPU", 0.0) for node in nodes()):
+            raise UsageError(_no_place(gpus, "on this machine"))
+        timeout_s = GROWTH_TIMEOUT_S if grows else OWN_RAY_TIMEOUT_S
         answer = cast("Any", ray.remote)(num_cpus=1, num_gpus=gpus)(engine_here).remote(device)
         if not ray.wait([answer], timeout=timeout_s)[0]:
             ray.cancel(answer, force=True)
-            has = sum(node.get("GPU", 0.0) for node in nodes())
-            raise UsageError(
-                f"no worker found a place with {gpus:g} GPUs within {timeout_s:g} s; the nodes of Ray have {has:g} in "
-                "all. Ask for fewer with --gpus-per-worker, or leave it out"
-            )
+            raise UsageError(_no_place(gpus, f"within {timeout_s:g} s"))
         try:
             return cast("str", ray.get(answer))
         except RayTaskError as error:
@@ -90,10 +89,17 @@ class RayExecutor:
         unused = sum(node.get("GPU", 0.0) for node in nodes()) if not self._asked.gpus_each else 0
 
         def say_of_gpus(words: str) -> None:
-            say(f"{words}; Ray has {unused:g} GPUs: --gpus-per-worker 1 uses them" if words and unused else words)
+            has = f"Ray has {words_for_gpus(unused)}: --gpus-per-worker 1 uses them"
+            say(f"{words}; {has}" if words and unused else words)
 
         try:
             yield from Dispatch(units, pool, report, stopped, say_of_gpus).run()
         finally:
             self._at_work = max(pool.peak, 1)
             pool.close()
+
+
+def _no_place(gpus: float, where: str) -> str:
+    has = sum(node.get("GPU", 0.0) for node in nodes())
+    return (f"no worker finds a place with {words_for_gpus(gpus)} {where}: Ray has {words_for_gpus(has)} in all. Ask "
+            "for fewer with --gpus-per-worker, or leave it out")

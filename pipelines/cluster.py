@@ -81,6 +81,11 @@ def connect() -> None:
     atexit.register(_let_signals_end)  # runs before Ray's own, which was registered earlier
 
 
+def words_for_gpus(count: float) -> str:
+    """``1 GPU``, ``0.5 GPUs``, ``no GPU``."""
+    return "no GPU" if count == 0 else f"{count:g} GPU{'' if count == 1 else 's'}"
+
+
 def nodes() -> list[Mapping[str, float]]:
     """Resources of each node that is alive, by Ray's names: CPU, GPU, memory (bytes)."""
     return [node["Resources"] for node in cast("Any", ray).nodes() if node["Alive"]]
@@ -97,15 +102,17 @@ def ours(error: RayTaskError) -> BaseException:
 
 
 def _start_here(quiet: Mapping[str, Any]) -> None:
-    """Start a Ray on this machine; raises `UsageError` if it does not come up, as on one that is far too busy."""
+    """Start a Ray on this machine; raises `UsageError` if it does not come up, as on one that is far too busy, or
+    whose memory is."""
     try:
         ray.init(address="local", include_dashboard=False, **quiet)
     except Exception as error:
-        if type(error) is not Exception:  # after 30 s Ray raises nothing more special
+        # After 30 s Ray raises nothing more special than this; of memory, shared memory and ports it says more.
+        if type(error) is not Exception and not isinstance(error, OSError | RuntimeError | ValueError):
             raise
         raise UsageError(
-            f"Ray did not start on this machine: {in_one_line(error)}. Is it busy? Try again, or use "
-            "one worker in this process: --executor local"
+            f"Ray did not start on this machine: {in_one_line(error)}. Is it busy, or its memory full (also /dev/shm, "
+            "in a container)? Try again, or use one worker in this process: --executor local, or no --workers"
         ) from error
 
 

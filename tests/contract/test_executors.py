@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from translate.batch import job as batch_job
 from translate.batch import manifest
 from translate.batch.executor import open_executor
 from translate.batch.worker import open_engine
+from translate.batch.workers import Workers
 from translate.errors import (
     AccessError,
     ItemError,
@@ -231,6 +233,15 @@ def test_workers_that_cannot_start_end_the_run_with_the_reason(prepared, tmp_pat
     executor = open_executor("ray", 1, IMAGES, prepared.engine)
     with pytest.raises(TranslateError, match=r"a worker could not start: ModuleNotFoundError.*odd_store"):
         list(executor.run(task, units_of(prepared), unheard, never, unheard))
+
+
+@pytest.mark.ray
+def test_a_ray_of_our_own_without_gpus_says_so_at_once(prepared):
+    executor = open_executor("ray", Workers(1, 1, gpus_each=1.0), IMAGES, prepared.engine)
+    start_s = time.monotonic()
+    with pytest.raises(UsageError, match="no worker finds a place with 1 GPU on this machine: Ray has no GPU in all"):
+        executor.engine_name("auto")
+    assert time.monotonic() - start_s < 30, "half of what it waits where a place may come"
 
 
 @pytest.mark.ray

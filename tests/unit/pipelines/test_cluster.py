@@ -30,6 +30,21 @@ def test_a_ray_that_does_not_come_up_is_told_as_such(monkeypatch):
         cluster.connect()
 
 
+@pytest.mark.parametrize("error", [
+    ValueError("The configured object store size (11.0 GB) exceeds /dev/shm size (0.06 GB)."),
+    RuntimeError("Failed to start the raylet."), OSError(28, "No space left on device"),
+])
+def test_a_ray_without_memory_is_told_as_such(monkeypatch, error):
+    def fail(**_):
+        raise error
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(cluster.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(cluster.ray, "init", fail)
+    with pytest.raises(UsageError, match=r"Ray did not start .*/dev/shm.*--executor local"):
+        cluster.connect()
+
+
 def test_the_reason_of_a_death_is_one_line():
     killed = OutOfMemoryError("1 worker(s) were killed.\nUsage: ...\nRefer to the documentation")
     assert cluster.in_one_line(killed) == "1 worker(s) were killed"
