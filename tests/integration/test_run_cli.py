@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
+import shutil
 import signal
 import struct
 import subprocess
@@ -129,7 +131,6 @@ def test_nothing_to_do_says_why(translate_run, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "keys.txt").write_text("\n\r\n")
     flags = ("--input", tmp_path / "in", "--output", tmp_path / "out")
-    assert translate_run(*flags)[:2] == (EXIT_OK, f"nothing to do: there are no objects in {tmp_path / 'in'}\n")
     code, out, _ = translate_run(*flags, "--keys", tmp_path / "keys.txt")
     assert (code, out) == (EXIT_OK, "nothing to do: the --keys file names no keys\n")
 
@@ -138,6 +139,33 @@ def test_mistakes_are_told_before_torch_is_loaded():
     code = (
         "import sys\nfrom translate.cli.app import main\n"
         "try:\n    main()\nexcept SystemExit as ended:\n"
+    fill(open_store(str(tmp_path / "in")), 2)
+    assert translate_run(*flags)[0] == EXIT_OK
+    shutil.rmtree(tmp_path / "in")
+    (tmp_path / "in").mkdir()
+    code, out, _ = translate_run(*flags)
+    assert (code, out) == (EXIT_OK, f"nothing to do: there are no objects in {tmp_path / 'in'}\n"), "emptied since"
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_an_input_without_any_image_is_a_mistake(translate_run, tmp_path, more):
+    source = tmp_path / "in"
+    source.mkdir()
+    flags = ("--input", source, "--output", tmp_path / "out", *more)
+    code, out, err = translate_run(*flags)
+    assert (code, out) == (EXIT_USAGE, "")
+    assert f"nothing lies under {source}; expected images." in err
+    assert "--watch" in err
+    for name in ("a.txt", "b.TXT", "c.heic", "README", "d.txt", "e.txt"):
+        (source / name).write_text("?")
+    code, out, err = translate_run(*flags)
+    assert (code, out) == (EXIT_USAGE, "")
+    assert "4 .txt, 1 without extension, 1 .heic (README, a.txt, b.TXT, c.heic, d.txt, ...). Expected .png, " in err
+    assert not (tmp_path / "out").exists()
+    (source / "f.png").write_bytes(picture(1))
+    code, out, _ = translate_run(*flags, "--dry-run")
+    assert code == EXIT_OK
+    assert "not images, by their names: 4 .txt, 1 without extension, 1 .heic" in out
         "    assert 'torch' not in sys.modules\n    raise"
     )
     command = [sys.executable, "-c", code, "run", "--pipeline", "monet2photo", "--input", "nowhere"]
@@ -260,6 +288,21 @@ def test_compat_squashes(translate_run, tmp_path):
     source.put("wide.png", picture(3, 40, 90))
     assert translate_run("--input", tmp_path / "in", "--output", tmp_path / "out", "--pixels", "compat")[0] == 0
     assert decode((tmp_path / "out" / "wide.png").read_bytes()).pixels.shape == (256, 256, 3)
+
+def test_the_first_that_failed_are_named(translate_run, command, registry, tmp_path):
+    source = open_store(str(tmp_path / "in"))
+    keys = fill(source, 9)
+    for key in keys[:7]:
+        source.put(key, b"broken")
+    code, out, _ = translate_run("--input", source.url, "--output", tmp_path / "a b", "--fail-share", "1")
+    named = [line for line in out.splitlines() if line.startswith("failed: ") and "input.not_an_image: " in line]
+    assert (code, [line.split(": ")[1] for line in named]) == (EXIT_OK, keys[:5])
+    assert "failed: 2 more; the report names them" in out
+    again = next(line for line in out.splitlines() if "translate retry " in line).partition("translate retry ")[2]
+    source.put(keys[0], picture(1))
+    code, out, _ = command("retry", *shlex.split(again), "--registry", registry, "--fail-share", "1")
+    assert (code, "1 of 7 images translated" in out) == (EXIT_OK, True)
+
 
 
 def test_a_signal_stops_gently_and_the_same_command_goes_on(translate_run, registry, tmp_path):

@@ -52,8 +52,9 @@ def partly_failed(registry, tmp_path):
 def test_a_finished_run(command, partly_failed):
     _, output, _ = partly_failed
     (name,) = runs(output)
-    code, out, err = command("status", f"{output.url}/{layout.run_prefix(name)}")
-    assert (code, err) == (EXIT_OK, "")
+    url = f"{output.url}/{layout.run_prefix(name)}"
+    code, out, err = command("status", url)
+    assert (code, err) == (EXIT_OK, f"the failed ones again, and only those: translate retry {url}\n")
     assert out.splitlines()[0] == f"run {name}: finished"
     assert [line.split() for line in out.splitlines()[-5:-1]] == [
         ["OUTCOME", "IMAGES"], ["ok", "6"], ["failed:", "input.not_an_image", "3"], ["open", "0"],
@@ -140,6 +141,8 @@ def test_a_run_that_was_killed(command, registry, tmp_path):
         finally:
             process.kill()
 
+    (heartbeat,) = (line for line in command("status", output.url)[1].splitlines() if "heartbeat:" in line)
+    assert heartbeat.endswith(" s ago; taken for dead 3 min 0 s after the last one"), "all that tells of a death"
     name = found["run"]
     hour_ago = time.time() - 3600
     for info in output.list(layout.RESERVED):

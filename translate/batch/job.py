@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from translate.batch.workers import Workers
     from translate.config import Run
     from translate.engines.contract import Engine
+    from translate.pages.run import Failure
     from translate.engines.torch import Device
     from translate.progress import Listener
     from translate.stores.contract import ObjectStore
@@ -103,6 +104,8 @@ class Ended:
     totals: Totals
     planned: int
     begun: Begun | None = None
+    failures: tuple[Failure, ...] = ()
+    """The first of those that failed."""
     """What had been done before, if the run was gone on with."""
 
 
@@ -220,7 +223,7 @@ def _run(
     summary = _summary(prepared, record, held, chosen, totals, time.perf_counter() - start)
     _commit(summary, highlights, job)
     meter.succeed()
-    return Ended(summary, totals, planned, begun)
+    return Ended(summary, totals, planned, begun, tuple(highlights.failures))
 
 
 def _outputs(store: ObjectStore, listener: Listener) -> Iterator[str]:

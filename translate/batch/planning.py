@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
 from translate.batch.conflicts import Collisions, OtherWork
 from translate.batch.layout import RESERVED
 from translate.batch.manifest import Item, target
+from translate.batch.others import Others
 from translate.errors import NotFoundError, UsageError
 from translate.images.codec import has_image_extension
 from translate.progress import Progress, silent
@@ -65,6 +66,8 @@ class Plan:
     items: Callable[[], Iterator[Item]]
     """Goes through the items from the first, in key order; never all in memory."""
     considered: Considered
+    others: Others = field(default_factory=Others)
+    """What else lies in the input."""
 
     @property
     def count(self) -> int:
@@ -106,13 +109,15 @@ def make_plan(
     """
     work_digest = work.digest
     counts = dict.fromkeys(Considered.model_fields, 0)
-    collisions, others = Collisions(), OtherWork()
+    collisions, other_work, others = Collisions(), OtherWork(), Others()
 
     def to_do() -> Iterator[Item]:
         has_past = notebook.has_past()
         for info in counted(_listed(source, selection), "listing the input", listener):
             if info.key.startswith(RESERVED) or not has_image_extension(info.key):
                 counts["not_image"] += 1
+                if not info.key.startswith(RESERVED):
+                    others.note(info.key)
                 continue
             if not selection.matches(info.key):
                 counts["not_selected"] += 1
@@ -123,7 +128,7 @@ def make_plan(
             verdict = decide(item, past, notebook.has_output, overwrite, work_digest)
             if verdict == "other_work":
                 assert past is not None
-                others.note(past)
+                other_work.note(past)
             elif verdict == "to_do" and selection.limit is not None and counts["to_do"] >= selection.limit:
                 counts["beyond_limit"] += 1
             else:
@@ -134,12 +139,12 @@ def make_plan(
 
     notebook.note_planned(to_do())
     collisions.refuse(work)
-    others.refuse(notebook, work)
+    other_work.refuse(notebook, work)
     if selection.sample is not None:
         found = counts["to_do"]
         counts["to_do"], counts["bytes"] = notebook.thin_out(selection.sample)
         counts["not_sampled"] = found - counts["to_do"]
-    return Plan(notebook.planned, Considered(**counts))
+    return Plan(notebook.planned, Considered(**counts), others)
 
 
 def decide(

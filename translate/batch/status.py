@@ -58,6 +58,10 @@ class Status:
 
     holder: str = ""
     """Who runs it: user, machine, process. Empty if it is not running, or the store cannot lock."""
+    heartbeat_s: float | None = None
+    """When the holder renewed its lease, in seconds since 1970 by the store's clock; None without a holder."""
+    dead_after_s: float | None = None
+    """So long without renewal it is taken for dead here; None without a holder."""
 
     @property
     def open(self) -> int:
@@ -112,12 +116,15 @@ def read_status(store: ObjectStore, run: str, listener: Listener = silent) -> St
     if planned_s is not None:
         paces.append((planned_s, 0))
     paces.sort()
-    holder = _holder(store, record)
-    lives = _lives(paces) if holder is None else bool(holder)
+    held = _held(store, record)
+    lives = _lives(paces) if held is None else held.lease is not None
     if not lives and (summary := read_summary(store, run)) is not None:  # it has ended while this was read
         return _finished(summary)
-    return Status("running" if lives else "unfinished", record, record.considered.to_do, totals, holder=holder or "",
-                  recorded_s=paces[-1][0] if paces else None, images_per_second=_pace(paces))
+    holding = held.lease if held else None
+    return Status("running" if lives else "unfinished", record, record.considered.to_do, totals,
+                  recorded_s=paces[-1][0] if paces else None, images_per_second=_pace(paces),
+                  holder=holding.holder if holding else "", heartbeat_s=held.modified_s if held else None,
+                  dead_after_s=_dead_after_s(holding) if holding else None)
 
 
 def read_all(store: ObjectStore, listener: Listener = silent) -> Iterator[Status]:
@@ -134,15 +141,18 @@ def _finished(summary: RunSummary) -> Status:
                   images_per_second=summary.images_per_second)
 
 
-def _holder(store: ObjectStore, record: PlanRecord) -> str | None:
-    """Who holds the lease for this run; empty if nobody does any more, None if it never had one."""
+def _held(store: ObjectStore, record: PlanRecord) -> lease.Seen | None:
+    """The lease that is held for this run; an empty one if nobody does any more, None if it never had one."""
     if record.fence is None:
         return None
     seen = lease.read(store)
     if seen.lease is None or seen.lease.released or seen.lease.run != record.run or seen.modified_s is None:
-        return ""
-    held = time.time() - seen.modified_s < seen.lease.expires_after_s + CLOCKS_S
-    return seen.lease.holder if held else ""
+        return lease.Seen()
+    return seen if time.time() - seen.modified_s < _dead_after_s(seen.lease) else lease.Seen()
+
+
+def _dead_after_s(held: lease.Lease) -> float:
+    return held.expires_after_s + CLOCKS_S
 
 
 def _lives(paces: list[tuple[float, int]]) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
+from translate.batch.layout import run_prefix
 from translate.cli import console
 from translate.pages.template import readable
 from translate.progress import duration, rate
@@ -13,7 +15,35 @@ if TYPE_CHECKING:
 
     from translate.batch.job import Ended, Prepared
     from translate.batch.resume import Begun
-    from translate.provenance import Considered, RunSummary
+    from translate.provenance import Considered, PlanRecord, RunSummary
+
+NAMED_FAILURES = 5
+"""Images that failed, named on the terminal."""
+
+
+def refuse_empty(prepared: Prepared) -> None:
+    """Raise `UsageError` if an input holds no image at all: an address that was mistyped, most likely.
+
+    Not where a run has read from there before: then it was emptied, or its images were removed.
+    """
+    from translate.batch.history import read_runs
+    from translate.errors import UsageError
+    from translate.images.codec import EXTENSIONS
+
+    considered, job, others = prepared.plan.considered, prepared.job, prepared.plan.others
+    images = sum(considered.model_dump(exclude={"bytes", "not_image"}).values())
+    if images or job.selection.keys is not None:
+        return
+    if any(record.input_url == job.source.url for record in read_runs(job.output)):
+        return
+    place = readable(job.source.url)
+    if not others.names:
+        raise UsageError(f"nothing lies under {place}; expected images. Check the address, also upper and lower case; "
+                         "to wait for images that will come there, give --watch")
+    names = ", ".join(readable(name) for name in others.names)
+    raise UsageError(f"no image lies under {place}, by the names of what is there: {others.words} ({names}"
+                     f"{', ...' if others.extensions.total() > len(others.names) else ''}). Expected "
+                     f"{', '.join(EXTENSIONS)}; give the images such names, or check the address")
 
 
 def show_plan(prepared: Prepared, *, as_json: bool) -> None:
@@ -32,6 +62,7 @@ def show_plan(prepared: Prepared, *, as_json: bool) -> None:
                 "basis": expected.basis,
                 "resumes": prepared.begun.record.run if prepared.begun else None,
                 "left": prepared.left,
+                "not_images": prepared.plan.others.extensions,
             }
         )
         return
@@ -46,6 +77,8 @@ def show_plan(prepared: Prepared, *, as_json: bool) -> None:
             f"{prepared.plan.count} images are left. It was planned with:"
         )
     console.table(["", "IMAGES"], _considered(considered))
+    if prepared.plan.others.names:
+        console.result(f"not images, by their names: {prepared.plan.others.words}")
     time_text = "unknown" if expected.seconds is None else f"about {duration(expected.seconds)}"
     console.result(f"to read: {_bytes(considered.bytes)}; expected time: {time_text} ({readable(expected.basis)})")
 
@@ -67,6 +100,8 @@ def show_nothing(prepared: Prepared, *, as_json: bool) -> None:
         f"there are no objects in {readable(prepared.job.source.url)}"
     )
     console.result(f"nothing to do: {', '.join(_passed_over(considered)) or none}")
+    if prepared.plan.others.names:
+        console.result(f"not images, by their names: {prepared.plan.others.words}")
     if considered.failed_before:
         console.result("images that failed before: `translate retry` tries those of the newest run again, "
                        "--overwrite never every gap")
@@ -98,6 +133,7 @@ def show_summary(ended: Ended, *, as_json: bool) -> None:
         )
         return
     console.table(["OUTCOME", "IMAGES"], outcomes(summary.ok, summary.codes))
+    _show_failures(ended, summary)
     if passed := _passed_over(summary.considered):
         console.result(f"not in this run: {', '.join(passed)}")
     since = f", {summary.ok - summary.ok_before} of them" if ended.begun else ""
@@ -119,6 +155,21 @@ def show_summary(ended: Ended, *, as_json: bool) -> None:
         )
     console.result(f"pictures: {readable(summary.output_url)}")
     console.result(f"report:   {readable(summary.report_url)}")
+
+
+def _show_failures(ended: Ended, summary: RunSummary) -> None:
+    """The first of what failed, and how to try it again; the page has more of them."""
+    for failure in ended.failures[:NAMED_FAILURES]:
+        console.result(f"failed: {readable(failure.key)}: {failure.code}: {readable(failure.message)}")
+    if summary.failed > NAMED_FAILURES:
+        console.result(f"failed: {summary.failed - NAMED_FAILURES:,} more; the report names them")
+    if summary.failed:
+        console.result(f"the failed ones again, and only those: {retry_command(summary)}")
+
+
+def retry_command(record: PlanRecord | RunSummary) -> str:
+    """What to type to try again what failed in a run."""
+    return "translate retry " + shlex.quote(f"{record.output_url.rstrip('/')}/{run_prefix(record.run)}")
 
 
 def outcomes(ok: int, codes: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -214,6 +214,7 @@ def _every(every: float | None, *, watch: bool, again: bool) -> float:
 def _size(text: str | None) -> str | int | None:
     from translate.config import LEAST_SIZE_PX
     from translate.errors import UsageError
+        results.refuse_empty(prepared)
 
     if text is None or text == "native":
         return text

@@ -64,6 +64,7 @@ def _fields(status: Status, output_url: str) -> dict[str, Any]:
         "url": f"{output_url.rstrip('/')}/{run_prefix(record.run)}",
         "state": status.state,
         "holder": status.holder or None,
+        "heartbeat": status.heartbeat_s and _utc(status.heartbeat_s),
         "pipeline": record.pipeline,
         "model": record.work.model,
         "input_url": record.input_url,
@@ -83,7 +84,7 @@ def _fields(status: Status, output_url: str) -> dict[str, Any]:
 
 
 def _show(status: Status) -> None:
-    from translate.cli._run_results import outcomes
+    from translate.cli._run_results import outcomes, retry_command
     from translate.pages.template import readable
     from translate.progress import duration, rate
 
@@ -95,13 +96,14 @@ def _show(status: Status) -> None:
         ("input", record.input_url),
         ("output", record.output_url),
         ("held by", status.holder),
+        ("heartbeat", _heartbeat(status)),
         ("started", record.started),
         ("finished", status.finished),
         ("recorded", status.recorded_s and f"{_utc(status.recorded_s)}, {_ago(status.recorded_s)}"),
     ]
     for label, value in lines:
         if value:
-            console.result(f"  {label + ':':<10}{readable(str(value))}")
+            console.result(f"  {label + ':':<11}{readable(str(value))}")
     console.table(["OUTCOME", "IMAGES"], [*outcomes(status.totals.ok, status.totals.codes), ("open", status.open)])
     total = [f"{status.totals.count:,} of {status.planned:,} images"]
     if status.images_per_second:
@@ -111,6 +113,17 @@ def _show(status: Status) -> None:
     console.result(", ".join(total))
     if status.state == "unfinished":
         console.remark("it was stopped or has died; the same `translate run` command goes on with the open images")
+    elif status.state == "finished" and status.totals.failed:
+        console.remark(f"the failed ones again, and only those: {retry_command(record)}")
+
+
+def _heartbeat(status: Status) -> str:
+    """How old the last sign of life is: of a run that was just killed nothing else can tell."""
+    from translate.progress import duration
+
+    if status.heartbeat_s is None or status.dead_after_s is None:
+        return ""
+    return f"{_ago(status.heartbeat_s)}; taken for dead {duration(status.dead_after_s)} after the last one"
 
 
 def _table(found: list[Status]) -> None:

@@ -74,6 +74,8 @@ def test_counts_add_up_to_the_listing():
     assert considered.bytes == 2
     counted = considered.model_dump(exclude={"bytes"})
     assert sum(counted.values()) == len(keys)
+    assert plan.others.names == ["no-extension", "notes.txt"], "the records of runs are nobody's business"
+    assert plan.others.words == "1 without extension, 1 .txt"
 
 
 def test_include_takes_only_what_matches():
