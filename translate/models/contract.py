@@ -62,6 +62,18 @@ class Encoder(Protocol):
         ...
 
 
+@runtime_checkable
+class Local(Protocol):
+    """A layer of an architecture's own of which an output pixel looks at its own place and a little around it.
+
+    What is not made of torch's own layers says this of itself, so that large images can be translated in parts; see
+    `translate.engines.sweep`. Its output has as many pixels, or a whole fraction or multiple of them along each side.
+    """
+
+    reach_px: int
+    """How many pixels of input beyond its own place a pixel of output looks, in each direction."""
+
+
 class FeatureDiscriminator(Protocol):
     """What every discriminator is, for terms that compare its features."""
 

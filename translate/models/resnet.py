@@ -10,7 +10,7 @@ Shapes: N batch, C channels, H, W; (N, in_channels, H, W) float in [-1, 1] -> (N
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from pydantic import Field, model_validator
@@ -81,6 +81,8 @@ class BlurDown(nn.Module):
     In bfloat16, where depthwise convolutions are slow, as two means of [1,1]: the same function, rounded otherwise.
     """
 
+    reach_px = 1
+
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, ceil(H/2), ceil(W/2))."""
         x = F.pad(x, (1, 1, 1, 1), mode="reflect")
@@ -95,6 +97,8 @@ class BlurUp(nn.Module):
     That is bilinear interpolation between pixel centres, and in bfloat16, where depthwise convolutions are slow, it
     is computed so: the same function, rounded otherwise.
     """
+
+    reach_px = 1
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, 2H, 2W)."""
@@ -135,6 +139,21 @@ class Block(nn.Module):
         return out
 
 
+class Soften(nn.Module):
+    """Weigh by a triangle of that radius (two box means); the edges repeat. A radius of 0 changes nothing."""
+
+    def __init__(self, radius_px: int) -> None:
+        super().__init__()
+        self.reach_px = radius_px
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> the same shape."""
+        if self.reach_px == 0:
+            return x
+        x = F.pad(x, (self.reach_px,) * 4, mode="replicate")
+        return F.avg_pool2d(F.avg_pool2d(x, self.reach_px + 1, stride=1), self.reach_px + 1, stride=1)
+
+
 class Network(nn.Module):
     """The generator. ``encode`` gives the features that patchwise contrastive terms look at."""
 
@@ -152,6 +171,7 @@ class Network(nn.Module):
         self.blocks = nn.Sequential(*(Block(config, widths[-1]) for _ in range(config.blocks)))
         self.up = nn.Sequential(*(layer for wide in widths[:0:-1] for layer in _up(config, wide)))
         self.head = nn.Conv2d(width, config.out_channels, 7, padding=3, padding_mode="reflect")
+        self.soften = Soften(config.residual_blur_px)
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -162,7 +182,7 @@ class Network(nn.Module):
         """
         y: Tensor = self.head(self.up(self.blocks(self.down(self.stem(x)))))
         if self.config.residual_output:
-            return _soften(x, self.config.residual_blur_px) + y
+            return cast("Tensor", self.soften(x)) + y
         return torch.tanh(y)
 
     def encode(self, x: Tensor) -> list[Tensor]:
@@ -194,14 +214,6 @@ class Network(nn.Module):
     def _looked_at(self) -> list[int]:
         blocks = self.config.blocks
         return sorted({0, blocks // 2}) if blocks else []
-
-
-def _soften(x: Tensor, radius_px: int) -> Tensor:
-    """(N, C, H, W) -> the same shape, weighed by a triangle of that radius (two box means); the edges repeat."""
-    if radius_px == 0:
-        return x
-    x = F.pad(x, (radius_px,) * 4, mode="replicate")
-    return F.avg_pool2d(F.avg_pool2d(x, radius_px + 1, stride=1), radius_px + 1, stride=1)
 
 
 def _down(config: Config, channels: int) -> list[nn.Module]:

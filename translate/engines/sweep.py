@@ -1,0 +1,181 @@
+"""Images bigger than memory: translated in parts, layer by layer, exactly as if whole.
+
+Tiles that are translated by themselves show seams that no overlap hides, because every instance norm looks at the whole
+image. Here every norm has the statistics of the whole image, gathered over all parts before they are used; every part
+has the margin that its layers look at; so the result is that of the whole image but for the rounding of sums. Between
+the passes over an image only what is small is kept, in the type that the engine computes in; layers at the image's own
+resolution are computed once for their statistics and again for what follows.
+
+**The same bytes.** Parts are cut by the network and the image's size alone, each is computed by one thread, and
+statistics are added up in the parts' order: neither memory nor the number of threads changes a bit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+
+from translate.engines._image import PaddedImage
+from translate.engines._layers import IMAGE, read_layers
+from translate.engines._moments import merge, moments
+from translate.engines._part import Box, compute
+from translate.engines._passes import kept_values_per_px, plan_passes, working_values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from translate.engines._layers import Layer
+    from translate.engines._moments import Moments
+    from translate.engines._part import Statistics
+    from translate.engines._passes import Pass
+    from translate.models.translator import Translator
+
+MOST_THREADS = 8
+"""Parts in work at once; each takes about `PART_BYTES`."""
+PART_BYTES = 48 * 2**20
+"""Memory in which a part is computed. Small enough that the C library gives the same memory to every layer again."""
+LEAST_PART_PX = 32
+"""A part's side, of its target, is never shorter."""
+DEFAULT_WIDTH = 64
+"""Of a generator whose config has no ``width``."""
+
+_log = logging.getLogger(__name__)
+
+
+class Sweep:
+    """Translates one image at a time, as large as what is kept of it fits into memory; several threads may use it."""
+
+    def __init__(self, translator: Translator, precision: Literal["float32", "bfloat16"]) -> None:
+        """``translator`` lies on the device that computes, and stays as it is.
+
+        Raises `ModelError` if there is a layer of which it is not known what it looks at.
+        """
+        self._translator = translator
+        self._device = next(translator.network.parameters()).device
+        self._type = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        self._layers = read_layers(translator)
+        self._passes = plan_passes(self._layers, getattr(translator.config, "width", DEFAULT_WIDTH) / 2)
+
+    @property
+    def bytes_per_px(self) -> float:
+        """The most that is kept for each pixel of an image, without the image and its translation."""
+        return kept_values_per_px(self._layers, self._passes) * self._type.itemsize
+
+    def translate(self, x: Tensor, stopped: Callable[[], bool]) -> Tensor | None:
+        """(1, in_channels, H, W) float in [-1, 1], any H, W -> (1, out_channels, H, W) float32; None if ``stopped``."""
+        result = torch.empty(1, self._translator.out_channels, *x.shape[2:])
+
+        def write(top: int, left: int, part: Tensor) -> None:
+            result[..., top : top + part.shape[2], left : left + part.shape[3]] = part
+
+        return result if self.run(PaddedImage(x, self._translator), write, stopped) else None
+
+    def run(self, image: PaddedImage, write: Callable[[int, int, Tensor], None], stopped: Callable[[], bool]) -> bool:
+        """Hand out the translation in parts; False if it was ``stopped`` before it was complete.
+
+        ``write`` gets top and left in the picture and a part (1, out_channels, h, w) float32 in [-1, 1] on the CPU,
+        from several threads at once, each part once.
+        """
+        work = _Work(self._layers, image, self._device, self._type)
+        began = time.perf_counter()
+        for number, each in enumerate(self._passes):
+            if not work.go(each, write, stopped):
+                return False
+            _log.info("%d x %d pixels: layer %d of %d after %.0f s", *image.size[::-1], number + 1, len(self._passes),
+                      time.perf_counter() - began)
+        return True
+
+
+class _Work:
+    """One image on its way: what is kept of it, and the statistics known so far."""
+
+    def __init__(self, layers: list[Layer], image: PaddedImage, device: torch.device, dtype: torch.dtype) -> None:
+        self._layers, self._image, self._device, self._type = layers, image, device, dtype
+        height, width = image.size
+        self._sizes = [(height * layer.side // layers[IMAGE].side, width * layer.side // layers[IMAGE].side)
+                       for layer in layers]
+        self._kept: dict[int, Tensor] = {}
+        self._statistics: dict[int, Statistics] = {}
+        self._threads = min(torch.get_num_threads(), MOST_THREADS) if device.type == "cpu" else 1
+
+    def go(self, each: Pass, write: Callable[[int, int, Tensor], None], stopped: Callable[[], bool]) -> bool:
+        """One pass over all parts; False if it was stopped."""
+        if each.keep:
+            shape = (1, self._layers[each.target].channels, *self._sizes[each.target])
+            self._kept[each.target] = torch.empty(
+                shape, dtype=self._type, device=self._device, memory_format=torch.channels_last)
+
+        def do(box: Box) -> Moments | None:
+            if stopped():
+                return None
+            part = self._compute(each, box)
+            if each.keep:
+                box.of(self._kept[each.target]).copy_(part)
+            elif not each.norms:
+                self._hand_out(part, box, write)
+            return moments(part) if each.norms else None
+
+        with self._in_threads() as threads:
+            found = list(threads.map(do, self._boxes(each)))
+        if stopped():
+            return False
+        if each.norms:
+            count, mean, squares = merge(part for part in found if part is not None)
+            known = mean.float().to(self._device), (squares / count).float().to(self._device)
+            self._statistics |= dict.fromkeys(each.norms, known)
+        for index in each.frees:
+            del self._kept[index]
+        return True
+
+    def _boxes(self, each: Pass) -> Iterator[Box]:
+        """Parts of about equal size that make up the target."""
+        height, width = self._sizes[each.target]
+        bytes_each = working_values(self._layers, each) * self._type.itemsize
+        side = max(LEAST_PART_PX, math.isqrt(int(PART_BYTES / bytes_each)))
+        for top, bottom in _cuts(height, side):
+            for left, right in _cuts(width, side):
+                yield Box(top, bottom, left, right)
+
+    @torch.no_grad()
+    def _compute(self, each: Pass, box: Box) -> Tensor:
+        compact = self._type == torch.bfloat16
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=compact):
+            return compute(self._layers, each, box, self._sizes, self._read, self._statistics)
+
+    def _read(self, index: int, box: Box) -> Tensor:
+        if index != IMAGE:
+            return box.of(self._kept[index])
+        part = self._image.read(slice(box.top, box.bottom), slice(box.left, box.right))
+        return part.to(self._device, memory_format=torch.channels_last)
+
+    def _hand_out(self, part: Tensor, box: Box, write: Callable[[int, int, Tensor], None]) -> None:
+        """The part of the output that lies in the picture, not in its padding."""
+        crop = self._image.crop
+        picture = Box(crop.top, crop.top + crop.height, crop.left, crop.left + crop.width)
+        seen = box.common(picture)
+        if seen.top < seen.bottom and seen.left < seen.right:
+            inside = seen.of(part, box).float().clamp(-1.0, 1.0).cpu()
+            write(seen.top - crop.top, seen.left - crop.left, inside)
+
+    @contextlib.contextmanager
+    def _in_threads(self) -> Iterator[ThreadPoolExecutor]:
+        """Each part keeps to one thread; after an error no further part is begun."""
+        pool = ThreadPoolExecutor(self._threads, "part", initializer=lambda: torch.set_num_threads(1))
+        try:
+            yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _cuts(length: int, side: int) -> Iterator[tuple[int, int]]:
+    """Ends of pieces of about equal length, at most ``side`` each, in even numbers of pixels."""
+    pieces = -(-length // side)
+    step = -(-length // pieces // 2) * 2
+    return ((first, min(length, first + step)) for first in range(0, length, step))
