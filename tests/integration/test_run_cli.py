@@ -85,6 +85,12 @@ def test_json_ends_with_the_summary(translate_run, tmp_path):
     [
         (("--input", "{in}", "--output", "{in}/out"), "inside the input"),
         (("--input", "{in}/nowhere"), "no folder"),
+        (("--input", "{in}", "--limit", "0"), "--limit must be 1 or more; got 0"),
+        (("--input", "{in}", "--sample", "-1"), "--sample must be 1 or more; got -1"),
+        (("--input", "{in}", "--watch", "--every", "0.5"), "--every must be 1 or more; got 0.5"),
+        (("--input", "{in}", "--quality", "101"), "--quality must be from 1 to 100; got 101"),
+        (("--input", "{in}", "--fail-share", "nan"), "--fail-share must be from 0 to 1; got nan"),
+        (("--input", "{in}", "--workers", "0"), "--workers must be a number of at least 1"),
         (("--input", "{in}", "--size", "12x"), "--size must be native or the short side"),
         (("--input", "{in}", "--size", "0"), "--size must be"),
         (("--input", "{in}", "--size", "7"), "in pixels, 8 or more"),
@@ -133,12 +139,6 @@ def test_nothing_to_do_says_why(translate_run, tmp_path):
     flags = ("--input", tmp_path / "in", "--output", tmp_path / "out")
     code, out, _ = translate_run(*flags, "--keys", tmp_path / "keys.txt")
     assert (code, out) == (EXIT_OK, "nothing to do: the --keys file names no keys\n")
-
-
-def test_mistakes_are_told_before_torch_is_loaded():
-    code = (
-        "import sys\nfrom translate.cli.app import main\n"
-        "try:\n    main()\nexcept SystemExit as ended:\n"
     fill(open_store(str(tmp_path / "in")), 2)
     assert translate_run(*flags)[0] == EXIT_OK
     shutil.rmtree(tmp_path / "in")
@@ -166,6 +166,12 @@ def test_an_input_without_any_image_is_a_mistake(translate_run, tmp_path, more):
     code, out, _ = translate_run(*flags, "--dry-run")
     assert code == EXIT_OK
     assert "not images, by their names: 4 .txt, 1 without extension, 1 .heic" in out
+
+
+def test_mistakes_are_told_before_torch_is_loaded():
+    code = (
+        "import sys\nfrom translate.cli.app import main\n"
+        "try:\n    main()\nexcept SystemExit as ended:\n"
         "    assert 'torch' not in sys.modules\n    raise"
     )
     command = [sys.executable, "-c", code, "run", "--pipeline", "monet2photo", "--input", "nowhere"]
@@ -283,12 +289,6 @@ def test_every_kind_of_bad_input_is_an_outcome(translate_run, tmp_path):
     assert translate_run(*flags, "--overwrite", "always", "--fail-share", "0.4")[0] == EXIT_ITEMS_FAILED
 
 
-def test_compat_squashes(translate_run, tmp_path):
-    source = open_store(str(tmp_path / "in"))
-    source.put("wide.png", picture(3, 40, 90))
-    assert translate_run("--input", tmp_path / "in", "--output", tmp_path / "out", "--pixels", "compat")[0] == 0
-    assert decode((tmp_path / "out" / "wide.png").read_bytes()).pixels.shape == (256, 256, 3)
-
 def test_the_first_that_failed_are_named(translate_run, command, registry, tmp_path):
     source = open_store(str(tmp_path / "in"))
     keys = fill(source, 9)
@@ -303,6 +303,12 @@ def test_the_first_that_failed_are_named(translate_run, command, registry, tmp_p
     code, out, _ = command("retry", *shlex.split(again), "--registry", registry, "--fail-share", "1")
     assert (code, "1 of 7 images translated" in out) == (EXIT_OK, True)
 
+
+def test_compat_squashes(translate_run, tmp_path):
+    source = open_store(str(tmp_path / "in"))
+    source.put("wide.png", picture(3, 40, 90))
+    assert translate_run("--input", tmp_path / "in", "--output", tmp_path / "out", "--pixels", "compat")[0] == 0
+    assert decode((tmp_path / "out" / "wide.png").read_bytes()).pixels.shape == (256, 256, 3)
 
 
 def test_a_signal_stops_gently_and_the_same_command_goes_on(translate_run, registry, tmp_path):

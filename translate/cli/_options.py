@@ -1,11 +1,34 @@
-"""Options of `run`: most of them `retry` has as well, and one `report`."""
+"""Options of `run`: most of them `retry` has as well, and one `report`; and the check of a number's bounds.
+
+In the table of ``--help`` the values take the room of the explanations: what is longer than a word is said in there.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from translate.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Number = int | float
+
+
+def bounds(least: Number, most: Number | None = None) -> Callable[[typer.CallbackParam, Number | None], Number | None]:
+    """A typer callback that refuses numbers below ``least`` or above ``most`` in a sentence of ours."""
+
+    def check(option: typer.CallbackParam, value: Number | None) -> Number | None:
+        if value is not None and not (least <= value and (most is None or value <= most)):
+            expected = f"{least:g} or more" if most is None else f"from {least:g} to {most:g}"
+            raise UsageError(f"{option.opts[0]} must be {expected}; got {value:g}")
+        return value
+
+    return check
+
 
 
 class ExecutorName(StrEnum):
@@ -33,34 +56,51 @@ class Frames(StrEnum):
 
 
 Registry = Annotated[
-    str | None, typer.Option(help="Where models are; default TRANSLATE_REGISTRY, ./models.")
+    str | None, typer.Option(metavar="URL", help="Where models are; default: TRANSLATE_REGISTRY, else ./models.")
 ]
 Executor = Annotated[
-    ExecutorName, typer.Option(help="auto: ray for several workers or many images, if installed; else local.")
+    ExecutorName,
+    typer.Option(metavar="NAME", help="local, ray, or auto: ray for several workers or many images, if installed."),
 ]
 WorkersChoice = Annotated[
     str | None,
     typer.Option("--workers", metavar="N|MIN-MAX", help="Models at work at once, on Ray: a number, or bounds."),
 ]
 GpusPerWorker = Annotated[
-    float, typer.Option(help="GPUs of each worker on Ray, also a part of one; 0: they compute on processors.")
+    float,
+    typer.Option(metavar="N", help="GPUs of each worker on Ray, also a part of one; 0: they compute on processors."),
 ]
-EndpointUrl = Annotated[str | None, typer.Option(help="S3 endpoint of both sides.")]
-InputEndpointUrl = Annotated[str | None, typer.Option(help="S3 endpoint of the input.")]
-OutputEndpointUrl = Annotated[str | None, typer.Option(help="S3 endpoint of the output.")]
-DeviceChoice = Annotated[Device, typer.Option(help="Where the network runs.")]
+EndpointUrl = Annotated[str | None, typer.Option(metavar="URL", help="S3 endpoint of both sides.")]
+InputEndpointUrl = Annotated[str | None, typer.Option(metavar="URL", help="S3 endpoint of the input.")]
+OutputEndpointUrl = Annotated[str | None, typer.Option(metavar="URL", help="S3 endpoint of the output.")]
+DeviceChoice = Annotated[
+    Device, typer.Option(metavar="NAME", help="Where the network runs: cpu, cuda, mps, or auto: the best there is.")
+]
 Every = Annotated[
-    float | None, typer.Option(min=1, metavar="SECONDS", help="Between two rounds of --watch; default 60.")
+    float | None,
+    typer.Option(callback=bounds(1), metavar="SECONDS", help="Between two rounds of --watch; default: 60."),
+]
+FailShare = Annotated[
+    float | None,
+    typer.Option(
+        callback=bounds(0, 1), metavar="SHARE", help="Exit 3 if a larger share of the images failed; default: 0.05."
+    ),
 ]
 MetricsPort = Annotated[
-    int | None, typer.Option(min=0, max=65535, help="Serve Prometheus metrics meanwhile, at /metrics of this port.")
+    int | None,
+    typer.Option(
+        callback=bounds(0, 65535), metavar="PORT", help="Serve Prometheus metrics meanwhile, at /metrics of this port."
+    ),
 ]
-MetricsHost = Annotated[str, typer.Option(help="Where to serve them; 0.0.0.0: to whoever can reach this machine.")]
+MetricsHost = Annotated[
+    str, typer.Option(metavar="HOST", help="Where to serve them; 0.0.0.0: to whoever can reach this machine.")
+]
 MaxMegapixels = Annotated[
-    float | None, typer.Option(help="Larger images are refused undecoded; default 100.")
+    float | None, typer.Option(metavar="N", help="Larger images are refused undecoded; default: 100.")
 ]
 FramesChoice = Annotated[
-    Frames | None, typer.Option(help="Of animations and many pages: the first one, or refuse them.")
+    Frames | None,
+    typer.Option(metavar="WHICH", help="Of animations and many pages: first (the default), or refuse them."),
 ]
 AsJsonLines = Annotated[
     bool, typer.Option("--json", help="JSON lines: the result on stdout, progress and errors on stderr.")

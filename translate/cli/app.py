@@ -7,6 +7,7 @@ import only the standard library and typer at the top, so that ``--help`` is qui
 
 from __future__ import annotations
 
+import inspect
 import os
 import signal
 import sys
@@ -97,6 +98,7 @@ def main() -> None:
 def _call() -> NoReturn:
     """Read the arguments and call the verb; with ``--json`` a mistake in them is an event, not a box of text."""
     command = typer.main.get_command(build_app())
+    _fill_lines(command)
     if not _wants_json():
         command(prog_name="translate")
     try:
@@ -104,6 +106,14 @@ def _call() -> NoReturn:
     except _ARGUMENTS as error:
         raise UsageError(error.format_message()) from error
     raise SystemExit(code or EXIT_OK)
+
+
+def _fill_lines(command: Any) -> None:  # noqa: ANN401 - typer's own copy of click has no public types
+    """Have a terminal break the lines of help texts, not the source; paragraphs stay."""
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    for each in getattr(command, "commands", {}).values():
+        _fill_lines(each)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

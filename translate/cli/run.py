@@ -16,6 +16,7 @@ from translate.cli._options import (
     Every,
     Executor,
     ExecutorName,
+    FailShare,
     FramesChoice,
     GpusPerWorker,
     InputEndpointUrl,
@@ -25,6 +26,7 @@ from translate.cli._options import (
     OutputEndpointUrl,
     Registry,
     WorkersChoice,
+    bounds,
 )
 
 if TYPE_CHECKING:
@@ -47,13 +49,15 @@ class Overwrite(StrEnum):
 
 
 class Format(StrEnum):
-    """Values of ``--format``."""
+    """Values of ``--format``; `translate.config.Run` knows which mean the same."""
 
     keep = "keep"
     png = "png"
     jpeg = "jpeg"
+    jpg = "jpg"
     webp = "webp"
     tiff = "tiff"
+    tif = "tif"
 
 
 class Exif(StrEnum):
@@ -71,30 +75,46 @@ class Pixels(StrEnum):
 
 
 def run(
-    pipeline: Annotated[str | None, typer.Option(help="A shipped pipeline's name, or a YAML file.")] = None,
-    source: Annotated[str | None, typer.Option("--input", help="Folder or URL; default: shipped samples.")] = None,
-    output: Annotated[str | None, typer.Option(help=f"Folder or URL; default: {SHIPPED_OUTPUT}.")] = None,
+    pipeline: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A shipped pipeline's name, or a YAML file.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--input", metavar="URL", help="Folder or URL; default: shipped samples.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option(metavar="URL", help=f"Folder or URL; default: {SHIPPED_OUTPUT}.")
+    ] = None,
     model: Annotated[
-        str | None, typer.Option(help="NAME@VERSION, a folder, or a .pth file; default: the pipeline's.")
+        str | None,
+        typer.Option(metavar="NAME", help="NAME@VERSION, a folder, or a .pth file; default: the pipeline's."),
     ] = None,
     registry: Registry = None,
     executor: Executor = ExecutorName.auto,
     workers: WorkersChoice = None,
     gpus_per_worker: GpusPerWorker = 0.0,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many images in this run.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(callback=bounds(1), metavar="N", help="At most so many images in this run.")
+    ] = None,
     sample: Annotated[
         int | None,
-        typer.Option(min=1, help="Only so many images, evenly spread: a look before the rest is paid for."),
+        typer.Option(
+            callback=bounds(1), metavar="N",
+            help="Only so many images, evenly spread: a look before the rest is paid for.",
+        ),
     ] = None,
     overwrite: Annotated[
         Overwrite,
-        typer.Option(help="Redo: changed sources; also stale work; never (fill gaps only); always (all)."),
+        typer.Option(metavar="WHAT", help="Redo: changed sources; also stale work; never (fill gaps only); always."),
     ] = Overwrite.changed,
     endpoint_url: EndpointUrl = None,
     input_endpoint_url: InputEndpointUrl = None,
     output_endpoint_url: OutputEndpointUrl = None,
-    include: Annotated[list[str] | None, typer.Option(help="Only keys that match this glob (repeatable).")] = None,
-    exclude: Annotated[list[str] | None, typer.Option(help="Not the keys that match this glob (repeatable).")] = None,
+    include: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Only keys that match it (repeatable).")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Not the keys that match it (repeatable).")
+    ] = None,
     keys: Annotated[str | None, typer.Option(metavar="FILE", help="Exactly these keys, one a line.")] = None,
     device: DeviceChoice = Device.auto,
     size: Annotated[
@@ -105,21 +125,29 @@ def run(
         ),
     ] = None,
     image_format: Annotated[
-        Format | None, typer.Option("--format", help="Of the outputs; keep: as the input is named.")
+        Format | None,
+        typer.Option(
+            "--format", metavar="NAME",
+            help="Of the outputs: png, jpeg (or jpg), webp, tiff (or tif), or keep: as the input is named.",
+        ),
     ] = None,
-    quality: Annotated[int | None, typer.Option(min=1, max=100, help="Of JPEG and WebP; default 92.")] = None,
+    quality: Annotated[
+        int | None, typer.Option(callback=bounds(1, 100), metavar="N", help="Of JPEG and WebP, 1-100; default: 92.")
+    ] = None,
     exif: Annotated[
-        Exif | None, typer.Option(help="Of the source, with place and owner; default: drop.")
+        Exif | None,
+        typer.Option(metavar="WHAT", help="Of the source, with place and owner: keep, or drop (the default)."),
     ] = None,
     pixels: Annotated[
         Pixels | None,
-        typer.Option(help="compat: as the pytorch-CycleGAN-and-pix2pix test script, 256 x 256."),
+        typer.Option(
+            metavar="HOW",
+            help="exact (the default), or compat: as the test script of pytorch-CycleGAN-and-pix2pix, 256 x 256.",
+        ),
     ] = None,
     max_megapixels: MaxMegapixels = None,
     frames: FramesChoice = None,
-    fail_share: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Exit 3 if a larger share of the images failed; default 0.05.")
-    ] = None,
+    fail_share: FailShare = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Go on, and translate what arrives, until stopped.")] = False,
     every: Every = None,
@@ -186,6 +214,7 @@ def run(
 
         asked["device"], asked["engine"] = engine_of_workers(executor.value, crew, device.value)
         prepared = prepare(Job(**asked), listener, plan_only=dry_run)
+        results.refuse_empty(prepared)
         if prepared.begun is not None and not dry_run:
             results.show_begun(prepared.begun, as_json=as_json)
         ended, stopped_by = None, 0
@@ -214,7 +243,6 @@ def _every(every: float | None, *, watch: bool, again: bool) -> float:
 def _size(text: str | None) -> str | int | None:
     from translate.config import LEAST_SIZE_PX
     from translate.errors import UsageError
-        results.refuse_empty(prepared)
 
     if text is None or text == "native":
         return text

@@ -56,6 +56,15 @@ def test_help_of_every_verb_works():
         done = call(verb, "--help")
         assert done.returncode == 0, done.stderr
         assert "Usage: translate " + verb in done.stdout
+        # What stands in square brackets may be taken for markup, and not be shown.
+        assert not re.search(r"\w \.\s", done.stdout), done.stdout
+
+
+def test_help_reads_well_on_a_narrow_terminal():
+    lines = [line.strip("│ ") for line in call("run", "--help", COLUMNS="80").stdout.splitlines()]
+    assert "was killed or stopped, the same command goes on with that one." in lines, "broken by the terminal alone"
+    explained = next(line for line in lines if line.startswith("--sample"))
+    assert explained.partition(" N ")[2].strip() == "Only so many images, evenly spread:"
 
 
 def test_wrong_option_is_usage():

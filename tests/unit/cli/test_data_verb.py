@@ -83,7 +83,7 @@ def test_fetch_then_check(tmp_path, horses):
     small = CliRunner().invoke(app, check)
     assert small.exit_code == 3
     assert "image.too_small  trainA/1.png" in small.stdout
-    assert small.stdout.endswith("1 of a, 1 of b, 1 of test_a, 1 of test_b: 2 found\n")
+    assert small.stdout.endswith("\n2 things wrong; images: 1 of a, 1 of b, 1 of test_a, 1 of test_b\n")
     findings = json.loads(CliRunner().invoke(app, [*check, "--json"]).stdout)["findings"]
     assert [finding["where"] for finding in findings] == ["trainA/1.png", "trainB/1.png"]
 
@@ -93,4 +93,4 @@ def test_check_is_content(tmp_path):
         picture(tmp_path / folder / "1.png", 0)
     done = CliRunner().invoke(app, ["check", str(tmp_path), "--pipeline", "horse2zebra"])
     assert done.exit_code == 0
-    assert done.stdout == "1 of a, 1 of b, 1 of test_a, 1 of test_b: nothing wrong\n"
+    assert done.stdout == "nothing wrong; images: 1 of a, 1 of b, 1 of test_a, 1 of test_b\n"
