@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from translate.batch.workers import Workers
     from translate.config import Run
     from translate.engines.contract import Engine
-    from translate.pages.run import Failure
     from translate.engines.torch import Device
+    from translate.pages.run import Failure
     from translate.progress import Listener
     from translate.stores.contract import ObjectStore
 
@@ -104,9 +104,9 @@ class Ended:
     totals: Totals
     planned: int
     begun: Begun | None = None
+    """What had been done before, if the run was gone on with."""
     failures: tuple[Failure, ...] = ()
     """The first of those that failed."""
-    """What had been done before, if the run was gone on with."""
 
 
 def prepare(
