@@ -11,7 +11,6 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from translate import lookup
-from translate.batch.worker import Worker
 from translate.batch.workers import Workers
 from translate.errors import StoreError, UsageError
 
@@ -82,6 +81,8 @@ class LocalExecutor:
         """As the contract says; units finish in order."""
         import torch
 
+        from translate.batch.worker import Worker
+
         in_hand: dict[int, Finished] = {}
         unit_of: dict[str, int] = {}
 
@@ -121,8 +122,7 @@ def open_executor(name: str, workers: Workers | int | None, images: int, engine:
         many = asked.are_several or (images >= AUTO_RAY_IMAGES and engine.device == "cpu")
         name = "ray" if many and importlib.util.find_spec("ray") else "local"
     if name == "local":
-        if asked.least not in (None, 1):
-            raise UsageError(f"the local executor has one worker, not {asked.least}; several need Ray: --executor ray")
+        _refuse_several(asked)
         return LocalExecutor(engine)
     return cast("Executor", _load(name)(asked))
 
@@ -131,12 +131,14 @@ def engine_of_workers(name: str, workers: Workers, device: Device) -> tuple[Devi
     """Device to plan with here, and the name of the engine of workers elsewhere if theirs is to be planned with.
 
     What is planned must be what the workers compute with. Workers with GPUs are asked; others on Ray have no CUDA,
-    whatever this machine has. Raises `UsageError` if they cannot have the device.
+    whatever this machine has. Raises `UsageError` if they cannot have the device, or be so many.
     """
     if workers.gpus_each > 0:
         if name == "local":
             raise UsageError("--gpus-per-worker is for workers on Ray; the local executor takes the GPU that is here")
         return device, _load("ray" if name == "auto" else name)(workers).engine_name(device)
+    if name == "local":
+        _refuse_several(workers)
     if name in ("auto", "local") and not workers.are_several:
         return device, None
     if device == "cuda":
@@ -144,6 +146,11 @@ def engine_of_workers(name: str, workers: Workers, device: Device) -> tuple[Devi
     import torch
 
     return ("cpu" if device == "auto" and torch.cuda.is_available() else device), None
+
+
+def _refuse_several(workers: Workers) -> None:
+    if workers.least not in (None, 1):
+        raise UsageError(f"the local executor has one worker, not {workers.least}; several need Ray: --executor ray")
 
 
 def _load(name: str) -> Any:  # noqa: ANN401 - a class that this package cannot know

@@ -23,7 +23,6 @@ from translate.batch.meter import Meter
 from translate.batch.notebook import Notebook
 from translate.batch.planning import Plan
 from translate.batch.report import Highlights, write_page
-from translate.batch.resolve import resolve, resolve_as_planned
 from translate.batch.resume import Rest, asked, find, read_begun
 from translate.errors import LockedError, StoreError
 from translate.progress import Progress, silent
@@ -125,8 +124,11 @@ def prepare(
         conflicts.refuse_overlap(job.source, job.output)
     job = replace(job, source=PatientStore(job.source, known=False), output=PatientStore(job.output, known=False))
     seen = None if plan_only else lease.look(job.output)
+    next(job.source.list(), None)  # a bucket that is not there is said before the model is loaded
     notebook = notebook or Notebook()
     unfinished = find(job, notebook.finished_to)
+    from translate.batch.resolve import resolve, resolve_as_planned  # loads torch, which takes seconds
+
     if unfinished is not None:
         task, engine = resolve_as_planned(job, unfinished)
         begun = read_begun(job.output, unfinished, listener)
