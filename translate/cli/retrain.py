@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Literal
 
 import typer
@@ -26,6 +25,7 @@ def retrain(
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON instead of words.")] = False,
 ) -> None:
     """Train the champion's successor; it serves if it is measurably no worse. The same command goes on."""
+    from translate.cli._retrain_results import show
     from translate.errors import UsageError
     from translate.retraining.retrain import retrain as retrain_model
     from translate.training.resolve import resolve_training
@@ -38,17 +38,4 @@ def retrain(
             resolved, data=data, registry=registry, output=output or f"./retraining/{resolved.name}", images=images,
             if_due=if_due, dry_run=dry_run, device=device, on_progress=listener,
         )
-    if as_json:
-        due = None if outcome.due is None else asdict(outcome.due)
-        if due is not None and outcome.due is not None and outcome.due.next_at is not None:
-            due["next_at"] = outcome.due.next_at.isoformat()
-        console.result_json({"event": "retraining", "state": outcome.state, "retraining": outcome.retraining,
-                             "due": due, "words": outcome.words, "page": outcome.page_url})
-        return
-    heads = {"not_due": "nothing due: ", "planned": "", "promoted": "", "kept": ""}
-    for words in outcome.words:
-        console.result(heads[outcome.state] + words)
-    if outcome.state == "kept":
-        console.result("Champion kept.")
-    if outcome.page_url is not None:
-        console.result(f"page: {outcome.page_url}")
+    show(outcome, as_json=as_json)
