@@ -14,13 +14,14 @@ from translate.progress import duration
 _HERE = Path(__file__).parent
 
 
-def render(template: str, *, styles: tuple[str, ...], script: str, **values: object) -> bytes:
+def render(template: str, *, styles: tuple[str, ...], script: str | None, **values: object) -> bytes:
     """The page as UTF-8 HTML, from files of this folder; it opens without a request.
 
-    The template gets ``css``, ``script`` and, for its content policy, ``css_hash`` and ``script_hash``.
+    The template gets ``css``, ``script`` and, for its content policy, ``css_hash`` and ``script_hash``. ``script`` may
+    be None.
     """
     css = "".join((_HERE / name).read_text(encoding="utf-8") for name in styles)
-    code = (_HERE / script).read_text(encoding="utf-8")
+    code = "" if script is None else (_HERE / script).read_text(encoding="utf-8")
     html = _environment().get_template(template).render(
         css=Markup(css),  # noqa: S704 - our own file
         script=Markup(code),  # noqa: S704 - our own file

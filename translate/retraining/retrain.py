@@ -20,6 +20,7 @@ from translate.registry import ModelRegistry
 from translate.retraining import steps
 from translate.retraining.due import is_due
 from translate.retraining.journal import Begun, Done, EvaluatedModels, Journal, TrainedModels, Verdicts, place
+from translate.retraining.page import page_key, write_page
 from translate.retraining.snapshot import take_snapshot
 from translate.retraining.steps import UnderWay
 from translate.stores import open_input, open_output
@@ -102,7 +103,8 @@ def retrain(
                         on_progress)
         done = _go_on(work)
     state: Literal["promoted", "kept"] = "promoted" if done.promoted else "kept"
-    return Outcome(state, done.words, begun.retraining, plan.due, None)
+    page = f"{output.rstrip('/')}/{page_key(begun.retraining)}"
+    return Outcome(state, done.words, begun.retraining, plan.due, page)
 
 
 def _begin(
@@ -127,7 +129,9 @@ def _go_on(work: UnderWay) -> Done:
         verdicts = journal.read(retraining, Verdicts)
         if verdicts is None:
             verdicts = journal.commit(retraining, steps.decide(work, evaluated))
-        return journal.commit(retraining, steps.promote(work, trained, verdicts))
+        done = steps.promote(work, trained, verdicts)
+        write_page(work, trained, evaluated, verdicts, done)
+        return journal.commit(retraining, done)
     except (DataError, ModelError, TrainingError, UsageError) as error:
         journal.commit(retraining, Done(outcome="failed", finished=datetime.now(UTC), words=(str(error),)))
         raise
