@@ -54,6 +54,7 @@ def train(
     minutes: float | None = None,
     resume: bool = True,
     on_progress: Listener = silent,
+    pipeline: str = "",
 ) -> Trained:
     """As `translate.training.loop.train`, by so many workers at ``RAY_ADDRESS`` or in a Ray of its own here.
 
@@ -64,14 +65,15 @@ def train(
     refuse_memory((data, output), instead="train without --workers")
     connect()
     try:
-        job = _Job(training, data, output, begin, minutes, workers, _processors(workers), _take_notes())
+        job = _Job(training, data, output, begin, minutes, workers, _processors(workers), _take_notes(), pipeline)
         if not resume:  # by the driver: a worker that comes back has to resume; and when there are places for them
             forget(output)
         _train_through_deaths(job, on_progress)
     finally:
         ray.shutdown()
     # Modules do not travel: the finished training is read from its last checkpoint, and nothing is left to do.
-    return loop.train(training, data, output, begin=begin, minutes=minutes, group=_Reader(workers), device="cpu")
+    return loop.train(training, data, output, begin=begin, minutes=minutes, group=_Reader(workers), device="cpu",
+                      pipeline=pipeline)
 
 
 class _Reader(Alone):
@@ -121,6 +123,7 @@ class _Job:
     """Processors for each."""
     notes: Any
     """Handle of `_Notes`; Ray's handles have no type."""
+    pipeline: str
 
     def report(self, done: int, note: str) -> Progress:
         """A report of the driver's own."""
@@ -134,7 +137,7 @@ def _work(config: dict[str, _Job]) -> None:
     group = Distributed()
     try:
         loop.train(job.training, job.data, job.output, begin=job.begin, minutes=job.minutes, group=group, device="cpu",
-                   on_progress=job.notes.tell.remote if group.rank == 0 else silent)
+                   pipeline=job.pipeline, on_progress=job.notes.tell.remote if group.rank == 0 else silent)
     except TranslateError as error:
         ray.get(job.notes.fail.remote(error))
         raise

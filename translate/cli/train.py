@@ -9,27 +9,47 @@ from typing import Annotated, Any, Literal
 import typer
 
 from translate.cli import console
+from translate.cli._options import Registry, bounds
 from translate.progress import duration
 
 
 def train(
-    pipeline: Annotated[str, typer.Option(help="Name of a shipped pipeline, or the path of a YAML.")],
-    data: Annotated[str, typer.Option(help="Folder or URL that holds the folders named under training.data.")],
+    pipeline: Annotated[str, typer.Option(metavar="NAME", help="A shipped pipeline's name, or a YAML file.")],
+    data: Annotated[
+        str, typer.Option(metavar="URL", help="Folder or URL that holds the folders named under training.data.")
+    ],
     output: Annotated[
-        str | None, typer.Option(help="Where checkpoints and sample sheets go [./training/<pipeline>].")
+        str | None,
+        typer.Option(metavar="URL", help="Where checkpoints and sample sheets go; default: ./training/<pipeline>."),
     ] = None,
-    images: Annotated[int | None, typer.Option(min=1, help="Stop after this many images seen.")] = None,
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop after this much training time in all.")] = None,
-    publish: Annotated[str | None, typer.Option(help="Publish the result under this name.")] = None,
-    registry: Annotated[str | None, typer.Option(help="Registry URL [TRANSLATE_REGISTRY, else ./models].")] = None,
+    images: Annotated[
+        int | None, typer.Option(callback=bounds(1), metavar="N", help="Stop after this many images seen.")
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(callback=bounds(0.01), metavar="N", help="Stop after this much training time in all."),
+    ] = None,
+    publish: Annotated[str | None, typer.Option(metavar="NAME", help="Publish the result under this name.")] = None,
+    registry: Registry = None,
     resume: Annotated[Literal["auto", "never"], typer.Option(help="Go on from the last checkpoint, or not.")] = "auto",
-    from_: Annotated[str | None, typer.Option("--from", help="Begin from a published model, NAME@VERSION, with all "
-                                              "roles of its game; or from the generator in a .pth file.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order, crops [the pipeline's].")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="So many workers on Ray divide each batch among them "
-                                                "[none: this process].")] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", metavar="NAME", help="Begin from a published model, NAME@VERSION, with all roles of its "
+                                                    "game; or from the generator in a .pth file."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(callback=bounds(0), metavar="N", help="Of weights, order, crops; default: the pipeline's."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(callback=bounds(1), metavar="N", help="So many workers on Ray divide each batch among them; "
+                                                           "default: none, this process trains alone."),
+    ] = None,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="auto: a CUDA GPU if there is one.")] = "auto",
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Override a value, e.g. train.batch=4.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value, e.g. train.batch=4.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON instead of words.")] = False,
 ) -> None:
@@ -42,6 +62,7 @@ def train(
     from translate.training.group import check_divides
     from translate.training.loop import train as train_alone
     from translate.training.memory import check_memory
+    from translate.training.networks import device_of
     from translate.training.publish import publish as publish_models
     from translate.training.resolve import resolve_training
     from translate.training.roles import read_beginning
@@ -55,9 +76,12 @@ def train(
         check_name(publish)  # before the night, not after it
     if output == "":
         raise UsageError("--output is empty; give a folder or URL, or leave it out")
+    if workers is not None and device == "cuda":
+        raise UsageError("--workers trains on processors; leave out --device cuda, or --workers")
     if dry_run:
         check_divides(training.batch, workers or 1)
-        memory = check_memory(training, workers or 1)
+        on = device_of(device if workers is None else "cpu")
+        memory = check_memory(training, workers or 1, here=workers or 1, device=on)
         values: dict[str, Any] = resolved.model_dump(mode="json")
         if as_json:
             console.result_json({"event": "plan", **values, "memory": asdict(memory)})
@@ -67,12 +91,10 @@ def train(
         return
     begin = read_beginning(from_, registry, "G_ab") if from_ else None
     place = f"./training/{resolved.name}" if output is None else output
-    if workers is not None and device == "cuda":
-        raise UsageError("--workers trains on processors; leave out --device cuda, or --workers")
     run_training = partial(train_alone, device=device) if workers is None else partial(find_trainer(), workers)
     with console.progress("training", as_json=as_json) as listener:
         trained = run_training(training, open_input(data), open_store(place), begin=begin, minutes=minutes,
-                               resume=resume == "auto", on_progress=listener)
+                               resume=resume == "auto", on_progress=listener, pipeline=resolved.name)
     names = publish_models(trained, resolved, ModelRegistry(registry), publish, data) if publish is not None else []
     if as_json:
         console.result_json({"event": "trained", "images": trained.seen, "seconds": trained.seconds, "output": place,

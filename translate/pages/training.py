@@ -128,6 +128,8 @@ class TrainingPage:
     """In order."""
     provenance: Mapping[str, str]
     """What it was made from and with, in words: ``data``, ``config digest``, ``torch`` ..."""
+    pipeline: str = ""
+    """Name of what is trained; empty if it has none."""
 
 
 def render_training_page(page: TrainingPage) -> bytes:

@@ -6,6 +6,7 @@ games also call ``encode`` and ``scores_and_features``, and take gradients of gr
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -32,6 +33,11 @@ class Group(Protocol):
         """How many there are."""
         ...
 
+    @property
+    def here(self) -> int:
+        """How many of them share this machine and its memory."""
+        ...
+
     def average(self, tensors: Sequence[Tensor]) -> None:
         """Put the mean over the workers into each tensor: the same shapes everywhere, any float dtype.
 
@@ -53,6 +59,7 @@ class Alone:
 
     rank = 0
     size = 1
+    here = 1
 
     def average(self, tensors: Sequence[Tensor]) -> None:
         """Nothing to do."""
@@ -72,6 +79,7 @@ class Distributed:
     def __init__(self) -> None:
         self.rank = distributed.get_rank()
         self.size = distributed.get_world_size()
+        self.here = int(os.environ.get("LOCAL_WORLD_SIZE", self.size))  # torchrun sets it, and Ray Train
 
     def average(self, tensors: Sequence[Tensor]) -> None:
         """As the contract says; one message for all tensors."""

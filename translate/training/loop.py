@@ -18,7 +18,7 @@ from translate.objectives.contract import build_objective
 from translate.progress import Progress, duration, silent
 from translate.stores.patience import PatientStore
 from translate.training import schedules
-from translate.training.data import CACHE_BYTES, TrainingData
+from translate.training.data import TrainingData
 from translate.training.events import write_events
 from translate.training.group import Alone, Group, part_of_batch
 from translate.training.memory import check_memory
@@ -86,6 +86,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     device: Device = "auto",
     on_progress: Listener = silent,
     group: Group = ALONE,
+    pipeline: str = "",
 ) -> Trained:
     """Train until ``training.images`` are seen, or ``minutes`` have passed in all; goes on from the last checkpoint.
 
@@ -93,7 +94,8 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     ``config.json``, ``status.jsonl``, ``evaluations.jsonl``, ``events.jsonl``, ``samples/<images>.png``,
     ``training.html``, ``checkpoints/``. With ``minutes`` the learning rate falls with the larger of both shares, so
     that it ends low either way. A ``device`` other than the processor gives the same only about. In a ``group`` every
-    worker calls this alike and steps on the mean of all their gradients; the first one speaks and writes.
+    worker calls this alike and steps on the mean of all their gradients; the first one speaks and writes. The page
+    names the ``pipeline``.
     Raises `ConfigError`, `DataError`, `ModelError`, `TrainingError`, `UsageError`.
     """
     # A night outlasts a store's bad minutes.
@@ -102,8 +104,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     # What is played, by whom, on what.
     part = part_of_batch(training.batch, group)
     place = device_of(device)
-    # A GPU's memory is its own: what does not fit there, CUDA says at the first step.
-    cache_bytes = check_memory(training, group.size).cache if place.type == "cpu" else CACHE_BYTES
+    cache_bytes = check_memory(training, group.size, here=group.here, device=place).cache
     torch.manual_seed(training.seed)  # the same numbers for every worker
     objective = build_objective(training.objective, "training.objective")
     networks, architecture, configs = build_networks(training, objective)
@@ -187,7 +188,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
         # Never a step on a gradient that is not finite: back to the last good state, at half the rate.
         if trouble:
             trouble += f"; images: {', '.join(images.names(state.seen, training.batch))}"
-            _go_back(output, state, config_digest, trouble, group)
+            _go_back(output, state, config_digest, trouble, group, pipeline)
             batches.close()
             batches = images.batches(state.seen, training.batch, part)
             continue
@@ -228,7 +229,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
             write_events(output, seen=state.seen)
             write_page(output, state="finished" if done else "running", seen=state.seen, seconds=state.seconds,
                        minutes=minutes, data_url=data.url, data_summary=images.describe(), precision=precision,
-                       config_digest=config_digest)
+                       config_digest=config_digest, pipeline=pipeline)
         if done or _due(state.seen, training.batch, training.checkpoint_every_images):
             save_checkpoint(output, state, config_digest)
 
@@ -262,7 +263,9 @@ def _not_finite(gradients: Sequence[Tensor], losses: Mapping[str, float]) -> str
     return f"a gradient is not finite (terms that are not: {', '.join(bad) or 'none, so it arose on the way back'})"
 
 
-def _go_back(output: ObjectStore, state: State, config_digest: str, trouble: str, group: Group) -> None:
+def _go_back(
+    output: ObjectStore, state: State, config_digest: str, trouble: str, group: Group, pipeline: str
+) -> None:
     """To the last checkpoint, at half the rate from there on; raises `TrainingError` after too often."""
     at, recoveries, seconds = state.seen, state.recoveries + 1, state.seconds
     message = f"after {at} images {trouble}"
@@ -270,7 +273,8 @@ def _go_back(output: ObjectStore, state: State, config_digest: str, trouble: str
     if recoveries > MOST_RECOVERIES:
         if group.rank == 0:
             _put_lines(output, "events.jsonl", [*events[:-1], {**events[-1], "event": "gave up"}])
-            write_page(output, state="stopped", seen=at, seconds=seconds, reason=message, config_digest=config_digest)
+            write_page(output, state="stopped", seen=at, seconds=seconds, pipeline=pipeline, reason=message,
+                       config_digest=config_digest)
         raise TrainingError(f"{message}. The training went back {MOST_RECOVERIES} times, at half the rate each time, "
                             "and gives up; the last checkpoint is whole. Lower training.learning_rate, or set "
                             "training.precision to float32, and look at these images")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from translate.objectives.contract import Objective
     from translate.training.networks import Planned
 
+CPU = torch.device("cpu")
 SMALLEST_CROP_PX = 64
 """No smaller crop is proposed: it would be another task."""
 WIDTH_STEP = 4
@@ -60,7 +61,9 @@ class Memory:
     checkpoint: int
     """A checkpoint's bytes and its tensors, while one is read; no activations live then."""
     available: int | None
-    """What there is; None if the system does not say."""
+    """What there is for this one worker, of the device's memory; None if the system does not say."""
+    device: str = "cpu"
+    """Where the networks learn: ``cpu`` or ``cuda``."""
 
     @property
     def lasting(self) -> int:
@@ -75,8 +78,10 @@ class Memory:
 
     @property
     def cache(self) -> int:
-        """What is left for decoded training images, which are kept as long as there is room."""
-        return CACHE_BYTES if self.available is None else max(0, min(CACHE_BYTES, self.available - self.needed))
+        """What is left for decoded training images, which are kept in main memory as long as there is room."""
+        if self.available is None or self.device != "cpu":
+            return CACHE_BYTES
+        return max(0, min(CACHE_BYTES, self.available - self.needed))
 
     @property
     def fits(self) -> bool:
@@ -88,27 +93,34 @@ class Memory:
         parts = {"weights": self.weights, "gradients": self.gradients, "optimizer": self.optimizer,
                  "averages": self.averages, "history and batches": self.history + self.batches,
                  "activations": self.activations, "a checkpoint while it is read": self.checkpoint}
-        there = "" if self.available is None else f" of {size(self.available)} available"
+        of_gpu = "" if self.device == "cpu" else " on the GPU"
+        there = "" if self.available is None else f" of {size(self.available)} available{of_gpu}"
         return (f"memory: {size(self.needed)}{there} ({', '.join(f'{name} {size(n)}' for name, n in parts.items())}), "
                 f"and up to {size(self.cache)} for images")
 
 
-def check_memory(training: Training, workers: int = 1) -> Memory:
-    """Estimate, and raise `ConfigError` that names what would fit if this does not."""
-    memory = estimate(training, workers)
-    if memory.fits:
+def check_memory(training: Training, workers: int = 1, *, here: int = 1, device: torch.device = CPU) -> Memory:
+    """Estimate, and raise `ConfigError` that names what would fit if this does not; arguments as of `estimate`.
+
+    For a GPU nothing is refused: the estimate was measured against main memory, and what does not fit there, CUDA
+    says at the first step.
+    """
+    memory = estimate(training, workers, here=here, device=device)
+    if memory.fits or device.type != "cpu":
         return memory
     assert memory.available is not None
+    each = f" for each of {here} workers here" if here > 1 else ""
     raise ConfigError(
-        f"this training needs about {size(memory.needed)} of memory and {size(memory.available)} are available, with "
-        f"crop {training.data.crop_px}, batch {training.batch} and width {_width(training)}; "
+        f"this training needs about {size(memory.needed)} of memory and {size(memory.available)} are available{each}, "
+        f"with crop {training.data.crop_px}, batch {training.batch} and width {_width(training)}; "
         + _what_would_fit(training, workers, memory.available))
 
 
-def estimate(training: Training, workers: int = 1) -> Memory:
+def estimate(training: Training, workers: int = 1, *, here: int = 1, device: torch.device = CPU) -> Memory:
     """Count the bytes of a training by one step on tensors without memory; raises `ConfigError`.
 
-    Of one worker, with its part of each batch. The random state is left as it was.
+    Of one of ``workers``, with its part of each batch, and its part of this machine's memory, which ``here`` of them
+    share. The random state is left as it was.
     """
     objective = build_objective(training.objective, "training.objective")
     with torch.random.fork_rng(devices=[]):
@@ -121,7 +133,7 @@ def estimate(training: Training, workers: int = 1) -> Memory:
                 for parameter in network.parameters():
                     parameter.grad = torch.empty_like(parameter)
         one_batch = _bytes(batch.values())
-        peak, made = _step(training, objective, networks, batch)
+        peak, made = _step(training, objective, networks, batch, precision_of(training.precision, device))
     generators = [networks[name] for name in objective.directions]
     weights = _bytes(tensor for network in networks.values() for tensor in network.state_dict().values())
     gradients = _bytes(parameter for network in networks.values() for parameter in network.parameters())
@@ -131,7 +143,14 @@ def estimate(training: Training, workers: int = 1) -> Memory:
     if training.evaluation is not None:
         averages += weights + averages
     return Memory(weights, gradients, 2 * gradients, averages, history, (AHEAD + 2) * one_batch, peak - gradients,
-                  2 * (weights + 2 * gradients + averages + history), available_bytes())
+                  2 * (weights + 2 * gradients + averages + history), _available(device, here), device.type)
+
+
+def _available(device: torch.device, here: int) -> int | None:
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    there = available_bytes()
+    return None if there is None else there // here
 
 
 def size(count: int) -> str:
@@ -152,13 +171,14 @@ def _batch(data: Data, images: int) -> dict[str, Tensor]:
 
 
 def _step(
-    training: Training, objective: Objective, networks: Mapping[str, nn.Module], batch: dict[str, Tensor]
+    training: Training, objective: Objective, networks: Mapping[str, nn.Module], batch: dict[str, Tensor],
+    precision: str,
 ) -> tuple[int, Mapping[str, Tensor]]:
     """What the loop does with a batch, the optimizers' steps left out: the most bytes that lived, and the images made.
 
     Weights and the batch itself are not counted, gradients are.
     """
-    autocast = precision_of(training.precision, torch.device("cpu")) == "bfloat16"
+    autocast = precision == "bfloat16"
     judges = {name for name, role in objective.roles(training.data.channels_a, training.data.channels_b).items()
               if role.kind == "discriminator"}
     players = {"discriminator": [networks[name] for name in judges],

@@ -38,6 +38,7 @@ def write_page(
     state: TrainingState,
     seen: int,
     seconds: float,
+    pipeline: str = "",
     reason: str = "",
     minutes: float | None = None,
     data_url: str = "",
@@ -62,6 +63,7 @@ def write_page(
     }
     speed = status[-1].get("images_per_s") if status else None
     page = TrainingPage(
+        pipeline=pipeline,
         state=state,
         reason=reason,
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -31,6 +31,7 @@ class Trainer(Protocol):
         minutes: float | None,
         resume: bool,
         on_progress: Listener,
+        pipeline: str,
     ) -> Trained:
         """Start the workers, wait for them, start them again if one dies."""
         ...

@@ -88,6 +88,22 @@ def test_workers_divide_the_batch_that_would_fit(monkeypatch):
         memory.check_memory(training(batch=12), workers=2)
 
 
+def test_workers_on_one_machine_share_its_memory(monkeypatch):
+    needed = memory.estimate(training(), workers=2).needed
+    monkeypatch.setattr(memory, "available_bytes", lambda: 3 * needed // 2)
+    assert memory.check_memory(training(), workers=2, here=1).fits, "the other one is elsewhere"
+    with pytest.raises(ConfigError, match="are available for each of 2 workers here, with crop 128"):
+        memory.check_memory(training(), workers=2, here=2)
+
+
+def test_a_gpu_has_its_own_memory(monkeypatch):
+    monkeypatch.setattr(memory, "available_bytes", lambda: 2**20)  # main memory would never do
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (8 * 2**30, 16 * 2**30))
+    found = memory.check_memory(training(), device=torch.device("cuda"))
+    assert found.cache == CACHE_BYTES
+    assert " of 8.0 GiB available on the GPU (" in found.words()
+
+
 def test_nothing_alone_would_fit(monkeypatch):
     monkeypatch.setattr(memory, "available_bytes", lambda: 10 * 2**20)
     with pytest.raises(ConfigError, match="no smaller batch, crop or width alone would fit"):

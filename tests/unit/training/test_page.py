@@ -49,10 +49,10 @@ def alts(read):
 
 
 def test_the_page_tells_what_the_files_hold(output):
-    read = page(output, data_url="s3://sets/", data_summary="9 images of a",
+    read = page(output, pipeline="mine", data_url="s3://sets/", data_summary="9 images of a",
                 precision="float32", config_digest="sha256:5c")
-    for words in ("of 4,000", "5.12", "s3://sets/", "9 images of a", "float32", "sha256:5c", "seed: 3",
-                  "<b>colours</b> are inverted", "0.260", "l1"):
+    for words in ("training of mine", "of 4,000", "5.12", "s3://sets/", "9 images of a", "float32", "sha256:5c",
+                  "seed: 3", "<b>colours</b> are inverted", "0.260", "l1"):
         assert words in read.text
     assert alts(read) == ["After 1,000 images", "After 2,000 images", "After 3,000 images"]
     assert read.text.index("batch: 2") < read.text.index("images: 4000") < read.text.index("a: trainA")
