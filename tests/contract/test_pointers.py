@@ -256,6 +256,123 @@ def test_pointers_that_cannot_be_read_are_an_error_and_stay(url):
         assert newest_loaded(registry, "m@1") == "m@1"
 
 
+class Killed(BaseException):
+    """The process died."""
+
+
+class Mortal:
+    """A store whose process dies before its n-th write."""
+
+    def __init__(self, store, lives):
+        self._store, self._lives = store, lives
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def _live(self):
+        if self._lives == 0:
+            raise Killed
+        self._lives -= 1
+
+    def put(self, *args, **options):
+        self._live()
+        return self._store.put(*args, **options)
+
+    def delete(self, key):
+        self._live()
+        self._store.delete(key)
+
+
+def test_versions_that_are_pruned_are_gone_and_the_others_stay(url):
+    registry, store = filled(url, 5), open_store(url)
+    registry.promote("m@1")
+    registry.promote("m@3")
+    assert (registry.prunable("m", 1), registry.prunable("m", 2), registry.prunable("m", 9)) == ([2, 4], [2], [])
+    for versions in ([1], [3], [5], [2, 5], [7]):
+        with pytest.raises(UsageError, match=rf"m@{versions[-1]} stays"):
+            registry.prune("m", versions)
+    registry.prune("m", [2, 4])
+    assert [each.version for each in registry.list()] == [1, 3, 5]
+    assert {info.key.split("/")[1] for info in store.list("m/")} == {"1", "3", "5", "pointers.json"}
+    assert state(registry) == (3, 1)
+    for version in (1, 3, 5):
+        assert newest_loaded(registry, f"m@{version}") == f"m@{version}"
+    with pytest.raises(ModelError, match="m@2 was pruned"):
+        registry.promote("m@2")
+    assert registry.publish("m", *made(), {}) == "m@6", "a number is never given twice"
+    with pytest.raises(UsageError, match="the newest one always stays"):
+        registry.prunable("m", 0)
+
+
+def test_without_a_champion_the_newest_stays(url):
+    registry = filled(url, 3)
+    registry.prune("m", registry.prunable("m", 1))
+    assert [each.version for each in registry.list()] == [3]
+    assert newest_loaded(registry) == "m@3"
+
+
+def test_what_is_shipped_is_not_pruned(url, shipped):
+    network, facts = made(5)
+    write_bundle(open_store(str(shipped)), "m/1/", network, facts.model_copy(update={"version": 1}), {})
+    registry = filled(url, 2)
+    assert registry.prunable("m", 1) == [2]
+    registry.prune("m", [2])
+    assert [each.version for each in registry.list()] == [1, 3]
+
+
+def test_a_promotion_that_meets_a_prune_loses_or_the_prune_does(url):
+    registry = filled(url, 4)
+    registry.promote("m@4")
+    seen = registry.pointers("m")
+    registry.prune("m", [1])
+    with pytest.raises(PointersMovedError, match="versions of 'm' were pruned since it was looked at"):
+        registry.promote("m@2", expected=seen)
+    planned = registry.prunable("m", 1)
+    assert planned == [2, 3]
+    registry.promote("m@2")
+    with pytest.raises(UsageError, match="m@2 stays"):
+        registry.prune("m", planned)
+    assert newest_loaded(registry) == "m@2"
+
+
+@pytest.mark.parametrize("scheme", ["memory"], indirect=True)
+def test_killed_before_any_write_there_is_a_champion_and_no_half_model(url):
+    """Promotion, rollback and prune, killed before each of their writes; the same again then ends as it would have."""
+    died = 0
+    for step, doing in enumerate((
+        lambda registry: registry.promote("m@3", why="better"),
+        lambda registry: registry.rollback("m"),
+        lambda registry: registry.prune("m", registry.prunable("m", 1)),
+        lambda registry: registry.publish("m", *made(7), {"card.md": b"# m"}),
+    )):
+        for lives in range(30):
+            place = f"{url}{step}/{lives}/"
+            registry = filled(place, 5)
+            registry.promote("m@1")
+            registry.promote("m@2")
+            before = registry.pointers("m")
+            mortal = ModelRegistry(place)
+            mortal._own = Mortal(open_store(place), lives)
+            try:
+                doing(mortal)
+                break
+            except Killed:
+                died += 1
+            registry = ModelRegistry(place)
+            assert newest_loaded(registry) == "m@2"
+            assert newest_loaded(registry, "m@previous") == "m@1"
+            assert registry.pointers("m").moves == before.moves
+            for each in registry.list():
+                assert newest_loaded(registry, f"m@{each.version}") == f"m@{each.version}", "listed is whole"
+            doing(registry)
+            left = {int(info.key.split("/")[1]) for info in open_store(place).list("m/") if info.key.count("/") == 2}
+            listed = {each.version for each in registry.list()}
+            assert left - listed <= {6}, "what a killed publication claimed stays claimed; a prune leaves nothing"
+        else:
+            pytest.fail("it never came to its end")
+    assert died >= 12
+
+
 class Careless(MemoryStore):
     """Takes conditions and does not heed them, as some servers do."""
 

@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from translate.cli import console
+from translate.cli._figures import BETTER, figure
+from translate.cli._options import bounds
 
 if TYPE_CHECKING:
     from translate.metrics.evaluate import Evaluation
     from translate.metrics.subsets import Estimate
-
-_BETTER = {
-    "layer_distance": "lower", "l1": "lower", "psnr_db": "higher", "ssim": "higher",
-    "edge_agreement": "higher keeps more", "distance_to_source": "lower keeps more", "checkerboard_db": "near 0",
-    "droplets_percent": "near 0", "luma_correlation": "above 0", "variety": "near 1",
-}
 
 
 def evaluate(
@@ -33,7 +29,10 @@ def evaluate(
         str | None,
         typer.Option(metavar="FOLDER", help="Other real images of the target domain: what they score is shown."),
     ] = None,
-    size: Annotated[int, typer.Option(min=32, help="Working size in pixels: centre squares of this side.")] = 128,
+    size: Annotated[
+        int,
+        typer.Option(callback=bounds(32), metavar="N", help="Working size in pixels: centre squares of this side."),
+    ] = 128,
     metrics: Annotated[
         str | None,
         typer.Option(metavar="LIST", help="Some of kid, fid, paired, content, artefacts, with commas between. Default: "
@@ -77,7 +76,7 @@ def _show(found: Evaluation) -> None:
     rows = [[name, *(_estimate(figures.distances[name]) for figures in shown.values()), "lower"]
             for name in found.output.distances]
     rows += [[name, *(f"{figures.means[name]:.4f}" if name in figures.means else "" for figures in shown.values()),
-              _BETTER[name]] for name in found.output.means]
+              BETTER[name]] for name in found.output.means]
     console.table(["MEASURE", *shown, "BETTER"], rows)
     console.result("")
     for name, floor in found.floor.items():
@@ -92,7 +91,7 @@ def _show(found: Evaluation) -> None:
 
 
 def _estimate(found: Estimate) -> str:
-    return f"{found.value:.4f} ± {found.spread:.4f}"
+    return figure(found.value, found.spread)
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401 - any JSON value

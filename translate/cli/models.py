@@ -1,4 +1,4 @@
-"""`translate models`: which models there are, what one is, and taking in those of other projects."""
+"""`translate models`: which models there are, what one is, which one serves, and taking in those of other projects."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from translate.cli import console
+from translate.cli._comparison import compare
+from translate.cli._figures import figure
+from translate.cli._options import Registry
+from translate.cli._serving import promote, prune, rollback
 
 if TYPE_CHECKING:
     from translate.models.bundle import Document
-    from translate.registry import Published
+    from translate.registry import ModelRegistry, Published
+    from translate.registry.evaluations import EvaluationRecord
+    from translate.registry.pointers import Pointers
 
-app = typer.Typer(no_args_is_help=True, help="Show and import models.")
+app = typer.Typer(no_args_is_help=True, help="Show, compare and import models, and say which version serves.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Lines of JSON.")]
-Registry = Annotated[
-    str | None,
-    typer.Option(metavar="URL", help="Where models are published; else TRANSLATE_REGISTRY, else ./models."),
-]
+SHOWN_MOVES = 10
 
 
 @app.command("list")
@@ -26,40 +29,54 @@ def list_models(registry: Registry = None, as_json: AsJson = False) -> None:
     """The published models and the shipped ones."""
     from translate.registry import ModelRegistry
 
-    found = ModelRegistry(registry).list()
+    models = ModelRegistry(registry)
+    found = models.list()
+    pointers, problems = _pointers(models, found)
     if as_json:
         for each in found:
-            console.result_json(_line(each))
-        return
-    console.table(
-        ["MODEL", "FROM", "TO", "ARCHITECTURE", "WHERE"],
-        [_row(each) for each in found],
-    )
-    for each in found:
-        if each.problem:
-            console.remark(f"{each.name}@{each.version}: {each.problem}")
+            console.result_json({**_line(each), "pointer": pointers.get((each.name, each.version))})
+    else:
+        console.table(
+            ["MODEL", "POINTER", "FROM", "TO", "ARCHITECTURE", "WHERE"],
+            [_row(each, pointers.get((each.name, each.version), "")) for each in found],
+        )
+        problems += [f"{each.name}@{each.version}: {each.problem}" for each in found if each.problem]
+    for words in problems:
+        console.remark(console.json_line("warning", {"message": words}) if as_json else words)
 
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Without a version: the newest.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME[@VERSION]", help="Without a version: the champion, else the newest.")
+    ],
     registry: Registry = None,
     as_json: AsJson = False,
 ) -> None:
-    """One model: its facts, where it came from, and its card."""
+    """One model: its facts, where it came from, what has served under its name, and its card."""
     from translate.registry import ModelRegistry
 
     models = ModelRegistry(registry)
     document = models.document(name)
+    pointers = models.pointers(document.name)
     if as_json:
-        console.result_json({"event": "model", **document.model_dump(mode="json")})
+        evaluations = [each.model_dump(mode="json") for each in models.evaluations(document.reference)]
+        console.result_json({"event": "model", **document.model_dump(mode="json"), "evaluations": evaluations,
+                             "pointers": pointers.model_dump(mode="json", exclude={"schema_version", "writes"})})
         return
-    facts = _facts(document)
+    scores = models.evaluations(document.reference)
+    facts = [*_facts(document), *_scores(scores), *_history(document.name, pointers)]
     width = max(len(label) for label, _ in facts) + 2
     for label, value in facts:
         console.result(f"{label + ':':<{width}}{value}".rstrip())
     if "card.md" in document.files:
         console.result("\n" + models.file(document.reference, "card.md").decode().rstrip())
+
+
+app.command()(compare)
+app.command()(promote)
+app.command()(rollback)
+app.command()(prune)
 
 
 @app.command("import")
@@ -92,12 +109,59 @@ def _line(each: Published) -> dict[str, Any]:
             "facts": facts}
 
 
-def _row(each: Published) -> list[str]:
+def _row(each: Published, pointer: str) -> list[str]:
     reference = f"{each.name}@{each.version}"
     if each.document is None:
-        return [reference, "-", "-", "cannot be read", each.origin]
+        return [reference, pointer, "-", "-", "cannot be read", each.origin]
     domains = each.document.domains
-    return [reference, domains.a, domains.b, _brief(each.document), each.origin]
+    return [reference, pointer, domains.a, domains.b, _brief(each.document), each.origin]
+
+
+def _pointers(models: ModelRegistry, found: list[Published]) -> tuple[dict[tuple[str, int], str], list[str]]:
+    """What the versions serve as, and what is wrong with pointers."""
+    from translate.errors import ModelError
+
+    serving: dict[tuple[str, int], str] = {}
+    problems = []
+    for name in sorted({each.name for each in found}):
+        try:
+            pointers = models.pointers(name)
+        except ModelError as error:
+            problems.append(str(error))
+            continue
+        for word, version in (("previous", pointers.previous), ("champion", pointers.champion)):
+            if version is not None:
+                serving[name, version] = word
+    return serving, problems
+
+
+def _scores(evaluations: list[EvaluationRecord]) -> list[tuple[str, object]]:
+    """The newest evaluation, each figure beside what doing nothing scores."""
+    if not evaluations:
+        return []
+    newest = evaluations[-1]
+    how = (f"{newest.source_images} images of {newest.data} at {newest.size_px} px, judged by {newest.judge}; "
+           f"{newest.when[:10]}")
+    lines: list[tuple[str, object]] = [("evaluated", how)]
+    for name, score in newest.scores.items():
+        nothing = newest.nothing.get(name)
+        beside = "" if nothing is None else f" (doing nothing: {figure(nothing.value, None)})"
+        lines.append((f"  {name}", figure(score.value, score.spread) + beside))
+    return lines
+
+
+def _history(name: str, pointers: Pointers) -> list[tuple[str, object]]:
+    """Champion and previous, and what has moved, the newest first."""
+    if not pointers.moves:
+        return []
+    lines: list[tuple[str, object]] = [("champion", f"{name}@{pointers.champion}")]
+    if pointers.previous is not None:
+        lines.append(("previous", f"{name}@{pointers.previous}"))
+    for move in reversed(pointers.moves[-SHOWN_MOVES:]):
+        before = "" if move.from_version is None else f"{name}@{move.from_version} -> "
+        why = f" ({move.why})" if move.why else ""
+        lines.append((f"  {move.when[:19].replace('T', ' ')}", f"{before}{name}@{move.to_version}{why}, by {move.by}"))
+    return lines
 
 
 def _facts(document: Document) -> list[tuple[str, object]]:

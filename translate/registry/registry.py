@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from translate.errors import ModelError, NotFoundError, PreconditionError, StoreError, UsageError
 from translate.models.bundle import DOCUMENT, Document, Dtype, read_bundle, read_document, write_bundle
 from translate.models.translator import NAME, ModelFacts, Translator
+from translate.registry.evaluations import EvaluationRecord, read_evaluations
 from translate.registry.pointers import Pointers, read_pointers, write_pointers
 from translate.shipped import shipped_folder
 from translate.stores import open_store
+from translate.stores.contract import PutMode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torch import nn
 
@@ -114,6 +117,18 @@ class ModelRegistry:
         except NotFoundError as error:
             raise ModelError(f"{reference} has no {name}") from error
 
+    def evaluations(self, reference: str) -> list[EvaluationRecord]:
+        """What a version scored, the oldest first; raises as `load` does, and `ModelError` if one is damaged."""
+        store, prefix = self.place(reference)
+        found = read_evaluations(store, prefix)
+        return found if store is self._own else [*found, *read_evaluations(self._own, prefix)]
+
+    def add_evaluation(self, reference: str, record: EvaluationRecord) -> None:
+        """Keep an evaluation beside a version (in the user's registry, also of a shipped one); once is enough."""
+        _, prefix = self.place(reference)
+        with suppress(PreconditionError):
+            self._own.put(prefix + record.key, record.data_bytes, mode=PutMode.CREATE, content_type="application/json")
+
     def place(self, reference: str) -> tuple[ObjectStore, str]:
         """The store that holds a model, and its prefix there; raises as `load` does."""
         name, which = parse_reference(reference)
@@ -155,6 +170,36 @@ class ModelRegistry:
             raise UsageError(f"{name!r} has no previous champion to go back to; promote one: translate models promote "
                              f"{name}@VERSION")
         return self._move(name, seen, seen.previous, why)
+
+    def prunable(self, name: str, keep: int) -> list[int]:
+        """Versions that may be deleted: all but champion, previous, the ``keep`` newest and what is shipped.
+
+        What a prune that was killed left over is among them. Raises `UsageError` if ``keep`` is below 1.
+        """
+        if keep < 1:
+            raise UsageError(f"cannot keep {keep} versions of {name!r}; the newest one always stays")
+        pointers = self.pointers(name)
+        complete = sorted(version for _, version in _complete(self._own, name))
+        kept = {*complete[-keep:], pointers.champion, pointers.previous}
+        return sorted({*complete, *pointers.pruned}.intersection(_numbers(self._own, name)) - kept)
+
+    def prune(self, name: str, versions: Sequence[int]) -> None:
+        """Delete versions, each one's ``model.json`` first, so that no reader takes what is left for a model.
+
+        They are written down as pruned before: whoever promotes one at this moment is refused, or this is. Raises
+        `UsageError` for one that `prunable` would never name, `PointersMovedError`, `StoreError`.
+        """
+        seen = self.pointers(name)
+        needed = sorted({*versions} - {*self.prunable(name, 1)})
+        if needed:
+            raise UsageError(f"{name}@{needed[0]} stays: it is champion, previous, the newest, or not in {self.url}")
+        pruned = tuple(sorted({*seen.pruned, *versions}))
+        write_pointers(self._own, name, seen, seen.model_copy(update={"pruned": pruned}))
+        for version in versions:
+            prefix = f"{name}/{version}/"
+            self._own.delete(prefix + DOCUMENT)
+            for info in list(self._own.list(prefix)):
+                self._own.delete(info.key)
 
     def _move(self, name: str, seen: Pointers, version: int, why: str) -> Pointers:
         if version in seen.pruned:

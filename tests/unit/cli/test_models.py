@@ -39,7 +39,7 @@ def test_import_list_show(call, zebra, tmp_path):
     assert done.stdout == "horse2zebra@1: resnet, width 4, 6 blocks, antialiased, instance norm\n"
 
     listed = call("list").stdout.splitlines()
-    assert listed[0].split() == ["MODEL", "FROM", "TO", "ARCHITECTURE", "WHERE"]
+    assert listed[0].split() == ["MODEL", "POINTER", "FROM", "TO", "ARCHITECTURE", "WHERE"]
     assert any(line.startswith("horse2zebra@1 ") and line.endswith("/registry") for line in listed)
     lines = [json.loads(line) for line in call("list", "--json").stdout.splitlines()]
     facts = {each["model"]: each["facts"] for each in lines}
@@ -53,6 +53,7 @@ def test_import_list_show(call, zebra, tmp_path):
     assert facts["horse2zebra@1"]["digest"] in shown
     document = json.loads(call("show", "horse2zebra@1", "--json").stdout)
     assert (document.pop("event"), document.pop("time") > lines[0]["time"]) == ("model", True)
+    assert (document.pop("evaluations"), document.pop("pointers")["champion"]) == ([], None)
     assert document == facts["horse2zebra@1"]
 
     x = torch.rand(1, 3, 32, 32) * 2 - 1
