@@ -1,0 +1,43 @@
+"""Every `translate` in manifests and in the runbook is a command that there is, with flags that it has."""
+
+import click
+import pytest
+import typer
+from manifests import commands
+
+from translate.cli.app import build_app
+
+COMMANDS = list(commands())
+
+
+def parse(words):
+    """Parse a call as the command line does, without running it; `submit` parses what it sends as well."""
+    assert words[0] == "translate"
+    command, context = typer.main.get_command(build_app()), None
+    rest = words[1:]
+    while hasattr(command, "commands"):
+        context = command.make_context("translate", [], parent=context, resilient_parsing=True)
+        assert rest[0] in command.commands, f"there is no verb {rest[0]!r}"
+        command, rest = command.commands[rest[0]], rest[1:]
+    command.make_context(command.name, list(rest), parent=context)
+    if "--" in rest:
+        parse(["translate", *rest[rest.index("--") + 1:]])
+
+
+def test_commands_are_found_everywhere():
+    places = {where.split()[0] for where, _ in COMMANDS}
+    assert places >= {"compose.yaml", "batch-rayjob.yaml", "train-rayjob.yaml", "retrain-rayjob.yaml", "RUNBOOK.md",
+                      "translate-watch.service", "translate-retrain.service", "raycluster.yaml", "ray-cluster.yaml"}
+
+
+@pytest.mark.parametrize("words", [words for _, words in COMMANDS],
+                         ids=[f"{where}: {' '.join(words[:3])}" for where, words in COMMANDS])
+def test_a_command_is_one_that_there_is(words):
+    parse([word.removeprefix("/opt/translate/bin/") for word in words])
+
+
+@pytest.mark.parametrize("words", [["translate", "run", "--no-such-flag"], ["translate", "fly"],
+                                   ["translate", "submit", "--address", "http://h:8265", "--", "run", "--bad"]])
+def test_one_that_there_is_not_is_found(words):
+    with pytest.raises((click.UsageError, typer.BadParameter.__mro__[1], AssertionError)):
+        parse(words)
