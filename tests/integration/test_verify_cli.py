@@ -150,7 +150,7 @@ def test_a_run_that_did_not_end_is_named(verify, output):
     (run_folder / "ledger/000001.jsonl").unlink()
     code, out, err = verify(output)
     assert (code, out.splitlines()[-1]) == (EXIT_OK, "9 pictures: 5 unaltered, 4 not ours")
-    assert f"run {run_folder.name} did not end" in err
+    assert f"run {run_folder.name} has not ended" in err
     assert json.loads(verify(output, "--json")[1])["unfinished"] == [run_folder.name]
 
 

@@ -166,8 +166,9 @@ def _show_output(findings: list[Verified], counts: Counter[str], signers: Counte
     if records.replaced:
         console.remark(f"{records.replaced:,} of what this run wrote, later runs wrote anew; not looked at")
     for run in records.unfinished:
-        console.remark(f"run {run} did not end; what it wrote without recording it counts as altered or not ours. "
-                       "The same `translate run` command again records it")
+        console.remark(f"run {run} has not ended: it was stopped, or is at work. Pictures that it wrote and has not "
+                       "recorded yet are among those called altered or not ours; the same `translate run` command goes "
+                       "on with it and records them")
 
 
 def _state(found: Verified) -> str:
