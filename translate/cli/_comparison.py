@@ -8,7 +8,7 @@ import typer
 
 from translate.cli import console
 from translate.cli._figures import BETTER, figure
-from translate.cli._options import EndpointUrl, Registry
+from translate.cli._options import EndpointUrl, Registry, bounds
 
 if TYPE_CHECKING:
     from translate.metrics.evaluate import Evaluator
@@ -32,7 +32,7 @@ def compare(
     paired: Annotated[
         bool, typer.Option("--paired", help="Target images are the answers to the source images of the same name.")
     ] = False,
-    size: Annotated[int, typer.Option(min=32, help="Working size in pixels.")] = 128,
+    size: Annotated[int, typer.Option(callback=bounds(32), metavar="N", help="Working size in pixels.")] = 128,
     endpoint_url: EndpointUrl = None,
     registry: Registry = None,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,

@@ -1,4 +1,4 @@
-"""Options of `run`: most of them `retry` has as well, and one `report`; and the check of a number's bounds.
+"""Options that several verbs have: `run` and `retry`, `train`, `retrain` and `schedule`; and the check of a number.
 
 In the table of ``--help`` the values take the room of the explanations: what is longer than a word is said in there.
 """
@@ -6,7 +6,7 @@ In the table of ``--help`` the values take the room of the explanations: what is
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -104,4 +104,20 @@ FramesChoice = Annotated[
 ]
 AsJsonLines = Annotated[
     bool, typer.Option("--json", help="JSON lines: the result on stdout, progress and errors on stderr.")
+]
+
+TrainedPipeline = Annotated[str, typer.Option(metavar="NAME", help="A shipped pipeline's name, or a YAML file.")]
+TrainingSet = Annotated[
+    str, typer.Option(metavar="URL", help="Folder or URL that holds the folders named under training.data.")
+]
+TrainingDevice = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option(metavar="NAME", help="Where networks learn: cpu, cuda, or auto: a CUDA GPU if there is one."),
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value, e.g. train.batch=4.")
+]
+Retrainings = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Where all retrainings of this model write; default: ./retraining/<pipeline>."),
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translate.cli import console
-from translate.cli._options import Registry
+from translate.cli._options import Registry, bounds
 
 if TYPE_CHECKING:
     from translate.registry.pointers import Pointers
@@ -47,7 +47,9 @@ def rollback(name: Name, why: Why = "", registry: Registry = None, as_json: AsJs
 
 def prune(
     name: Name,
-    keep: Annotated[int, typer.Option(min=1, metavar="N", help="So many of the newest versions stay.")],
+    keep: Annotated[
+        int, typer.Option(callback=bounds(1), metavar="N", help="So many of the newest versions stay.")
+    ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     registry: Registry = None,

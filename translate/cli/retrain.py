@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from translate.cli import console
+from translate.cli._options import (
+    Overrides,
+    Registry,
+    Retrainings,
+    TrainedPipeline,
+    TrainingDevice,
+    TrainingSet,
+    bounds,
+)
 
 
 def retrain(
-    pipeline: Annotated[str, typer.Option(help="Name of a shipped pipeline, or the path of a YAML.")],
-    data: Annotated[str, typer.Option(help="Folder or URL that holds the folders named under training.data.")],
-    output: Annotated[
-        str | None, typer.Option(help="Where all retrainings of this model write [./retraining/<pipeline>].")
-    ] = None,
-    registry: Annotated[str | None, typer.Option(help="Registry URL [TRANSLATE_REGISTRY, else ./models].")] = None,
+    pipeline: TrainedPipeline,
+    data: TrainingSet,
+    output: Retrainings = None,
+    registry: Registry = None,
     if_due: Annotated[bool, typer.Option("--if-due", help="Only if the pipeline's schedule or new_images says so; "
                                          "one that has not ended is gone on with.")] = False,
-    images: Annotated[int | None, typer.Option(min=1, help="Stop after this many images seen.")] = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="auto: a CUDA GPU if there is one.")] = "auto",
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Override a value, e.g. train.batch=4.")] = None,
+    images: Annotated[
+        int | None, typer.Option(callback=bounds(1), metavar="N", help="Stop after this many images seen.")
+    ] = None,
+    device: TrainingDevice = "auto",
+    set_: Overrides = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON instead of words.")] = False,
 ) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from translate.cli import console
+from translate.cli._options import Overrides, Registry, Retrainings, TrainedPipeline, TrainingDevice, TrainingSet
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,14 +19,12 @@ if TYPE_CHECKING:
 
 
 def schedule(
-    pipeline: Annotated[str, typer.Option(help="Name of a shipped pipeline, or the path of a YAML.")],
-    data: Annotated[str, typer.Option(help="Folder or URL that holds the folders named under training.data.")],
-    output: Annotated[
-        str | None, typer.Option(help="Where all retrainings of this model write [./retraining/<pipeline>].")
-    ] = None,
-    registry: Annotated[str | None, typer.Option(help="Registry URL [TRANSLATE_REGISTRY, else ./models].")] = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="auto: a CUDA GPU if there is one.")] = "auto",
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Override a value, e.g. train.batch=4.")] = None,
+    pipeline: TrainedPipeline,
+    data: TrainingSet,
+    output: Retrainings = None,
+    registry: Registry = None,
+    device: TrainingDevice = "auto",
+    set_: Overrides = None,
     once: Annotated[bool, typer.Option("--once", help="Look once, retrain if it is due, and end: for systemd's timers "
                                        "and Kubernetes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON instead of words.")] = False,

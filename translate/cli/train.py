@@ -9,15 +9,13 @@ from typing import Annotated, Any, Literal
 import typer
 
 from translate.cli import console
-from translate.cli._options import Registry, bounds
+from translate.cli._options import Overrides, Registry, TrainedPipeline, TrainingDevice, TrainingSet, bounds
 from translate.progress import duration
 
 
 def train(
-    pipeline: Annotated[str, typer.Option(metavar="NAME", help="A shipped pipeline's name, or a YAML file.")],
-    data: Annotated[
-        str, typer.Option(metavar="URL", help="Folder or URL that holds the folders named under training.data.")
-    ],
+    pipeline: TrainedPipeline,
+    data: TrainingSet,
     output: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Where checkpoints and sample sheets go; default: ./training/<pipeline>."),
@@ -46,10 +44,8 @@ def train(
         typer.Option(callback=bounds(1), metavar="N", help="So many workers on Ray divide each batch among them; "
                                                            "default: none, this process trains alone."),
     ] = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="auto: a CUDA GPU if there is one.")] = "auto",
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value, e.g. train.batch=4.")
-    ] = None,
+    device: TrainingDevice = "auto",
+    set_: Overrides = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON instead of words.")] = False,
 ) -> None:
