@@ -14,6 +14,7 @@ from boto3.session import Session
 from botocore import exceptions as boto
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
 
 from translate.errors import UsageError
 from translate.stores import _s3_errors
@@ -88,6 +89,8 @@ class Client:
 def _ask(client: S3Client, operation: str, request: dict[str, Any]) -> Any:  # noqa: ANN401 - as boto3 has them
     try:
         return getattr(client, operation)(**request)
+    except HTTPError as error:  # botocore lets it through where the refusal of a get breaks off in its body
+        raise boto.HTTPClientError(error=error) from error
     except (ValueError, KeyError, TypeError) as error:
         # botocore tells of XML that is none, and stumbles over a damaged date, number or name in it.
         raise ResponseParserError(f"the answer to {operation} is damaged: {error!r}") from error

@@ -150,6 +150,14 @@ class TestBrokenBodies:
         with Road(s3_server.ports[3], damage, times=99) as road, pytest.raises(UnavailableError, match="s3://"):
             list(S3Store(bucket, endpoint_url=road.endpoint_url).list())
 
+    def test_a_refusal_that_breaks_off_is_no_fault_of_ours(self, s3_server: S3Server, bucket: str) -> None:
+        def break_refusal(traveller: socket.socket, answer: bytes) -> None:
+            assert b" 404 " in answer.splitlines()[0]
+            reset(traveller, answer)
+
+        with Road(s3_server.ports[3], break_refusal, times=99) as road, pytest.raises(UnavailableError, match="'none'"):
+            S3Store(bucket, endpoint_url=road.endpoint_url).get("none")
+
     def test_an_object_replaced_between_two_tries_is_not_taken_for_the_first(
         self, s3_server: S3Server, bucket: str
     ) -> None:
