@@ -24,6 +24,8 @@ BORDERS = {
     "botocore": ("translate/stores/_s3_client.py", "translate/stores/s3.py"),
     "cv2": ("translate/images/",), "PIL": ("translate/images/",),
     "albumentations": ("translate/images/augment.py",), "pyarrow": ("translate/datasets/_manifest.py",),
+    "openvino": ("translate/engines/openvino.py",), "nncf": ("translate/engines/calibration.py",),
+    "onnx": ("translate/engines/export.py",),
     "c2pa": ("translate/images/credentials.py",),
     "ray": ("pipelines/",), "pipelines": ("pipelines/",),
     "prometheus_client": ("translate/cli/_prometheus.py",),

@@ -4,7 +4,9 @@ A file ``translate/engines/<kind>.py`` with ``NAMES`` makes engines, which are o
 `translate.engines.opening`:
 
     NAMES: tuple[str, ...]                                  # all that the file knows, "<kind>-<what makes the pixels>"
-    open_engine(name: str, translator: Translator) -> Engine   # `UsageError` if this machine can't have it
+    open_engine(name: str, translator: Translator, calibrated: bytes | None) -> Engine
+
+An engine in int8 has weights of its own, calibrated on images of the job, and its whole name ends in their digest.
 """
 
 from __future__ import annotations

@@ -25,13 +25,25 @@ def engine_names() -> list[str]:
     return [name for kind in engine_kinds() for name in importlib.import_module(f"translate.engines.{kind}").NAMES]
 
 
-def open_engine(name: str, translator: Translator) -> Engine:
+def open_engine(name: str, translator: Translator, calibrated: bytes | None = None) -> Engine:
     """The engine of that name around a model, which is left as it is.
 
-    Raises `UnknownNameError`, and `UsageError` if this machine has not what the engine needs.
+    ``calibrated``: weights, for the engine that names them. Raises `UnknownNameError`, `UsageError` if this machine
+    has not what the engine needs, `ModelError` if the weights are not those that are named.
     """
+    kind = refuse_unknown(name).split("-")[0]
+    module = importlib.import_module(f"translate.engines.{kind}")
+    return cast("Engine", module.open_engine(name, translator, calibrated))
+
+
+def refuse_unknown(name: str) -> str:
+    """The same name; raises `UnknownNameError` if no engine has it."""
     known = engine_names()
-    if name not in known:
+    if name not in known and not is_calibrated(name):
         raise lookup.unknown("engine", name, known)
-    kind = name.split("-")[0]
-    return cast("Engine", importlib.import_module(f"translate.engines.{kind}").open_engine(name, translator))
+    return name
+
+
+def is_calibrated(name: str) -> bool:
+    """Whether a name says which calibrated weights the engine has, e.g. ``openvino-int8-0123456789abcdef``."""
+    return re.fullmatch(r"[a-z]+-int8-[0-9a-f]{16}", name) is not None

@@ -79,7 +79,7 @@ class TorchEngine:
             return torch.cat([run(image[None].to(self.device)).cpu() for image in x])
 
 
-def open_engine(name: str, translator: Translator) -> TorchEngine:
+def open_engine(name: str, translator: Translator, calibrated: bytes | None = None) -> TorchEngine:  # noqa: ARG001
     """The engine of one of `NAMES`. Raises `UsageError` if its device is not there."""
     device, precision = parse_name(name)
     return TorchEngine(translator, device=device, precision=precision)

@@ -1,0 +1,51 @@
+"""How far an engine's pictures are from those of PyTorch in float32, and what is too far."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from translate.images.tensors import to_channels, to_pixels, to_tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from translate.engines.contract import Engine
+
+TOLERANCES_DB = {"float32": 60.0, "bfloat16": 40.0, "int8": 33.0}
+"""Least PSNR of 8-bit pixels. 60: one level in 16 pixels; 40: 2.5 levels; 33: 5.7 levels (root mean squares)."""
+IMAGES = 3
+"""To compare; the worst of them counts."""
+MOST_PX = 256
+"""Side of the part of each that is compared: float32 takes seconds for a large picture."""
+
+
+def tolerance_db(precision: str) -> float:
+    """Least agreement of an engine of that precision, in decibels."""
+    return TOLERANCES_DB[precision]
+
+
+def agreement_db(engine: Engine, images: Sequence[NDArray[np.uint8]]) -> float:
+    """PSNR in decibels of the engine's pictures against the model's own in float32, for the worst of ``images``:
+    uint8 (H, W, 3) RGB at the working size. Infinite if they are the same; minus infinity if one is not finite."""
+    worst = math.inf
+    for image in images[:IMAGES]:
+        height, width = image.shape[:2]
+        top, left = max(0, height - MOST_PX) // 2, max(0, width - MOST_PX) // 2
+        part = image[top : top + MOST_PX, left : left + MOST_PX]
+        x = to_channels(to_tensor(part), engine.translator.in_channels)[None]
+        found = engine.translate(x)[0]
+        if not bool(found.isfinite().all()):
+            return -math.inf
+        worst = min(worst, psnr_db(to_pixels(found), to_pixels(engine.translator(x)[0])))
+    return worst
+
+
+def psnr_db(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    """Peak signal-to-noise ratio of two uint8 pictures of one shape, in decibels."""
+    mean = float(np.square(a.astype(np.float64) - b).mean())
+    return math.inf if mean == 0 else 10 * math.log10(255**2 / mean)

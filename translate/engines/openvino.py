@@ -1,0 +1,189 @@
+"""OpenVINO as the engine of processors: float32, bfloat16, and int8 after calibration on the user's own images.
+
+The network is converted once and compiled once for every height and width: compiling it for each size anew takes
+longer than translating an image, and a folder of photographs has many sizes.
+
+**The same bytes.** Images are computed one at a time. The statistics of a norm are summed up by threads, each over its
+part of the pixels, so that their number decides the last bits (measured, in every precision). So an image is always
+computed by two threads, whatever the machine has: one does not use two cores, more would leave machines with two
+cores out. Larger machines have more images in hand, `OpenVinoEngine.concurrency`. Threads are not pinned to cores,
+because other workers on the machine would be pinned to the same ones.
+"""
+
+from __future__ import annotations
+
+import io
+import queue
+import tempfile
+import zipfile
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import torch
+from torch import nn
+
+from translate.engines._trace import trace
+from translate.errors import ModelError, UsageError
+from translate.models.translator import Translator
+
+if TYPE_CHECKING:
+    import openvino
+    from torch import Tensor
+
+NAMES = ("openvino-float32", "openvino-bfloat16", "openvino-int8")
+INT8 = "openvino-int8-"
+"""What the whole name of an int8 engine begins with; the rest names the calibrated weights by their digest."""
+FILES = ("model.xml", "model.bin")
+"""Of a network on disk, as OpenVINO calls them."""
+THREADS = 2
+"""That compute an image; never more nor fewer, see above."""
+Precision = Literal["float32", "bfloat16", "int8"]
+
+
+class OpenVinoEngine:
+    """Runs one translator on the processor, from several threads if wanted; the translator is left as it is."""
+
+    device = "cpu"
+
+    def __init__(self, translator: Translator, precision: Precision, calibrated: bytes | None = None) -> None:
+        """``calibrated``: what `translate.engines.calibration.calibrate` made of this translator, for ``int8``.
+
+        Raises `UsageError` if OpenVINO is not installed, or the processor has not the precision or only one core.
+        """
+        if precision == "bfloat16" and not has_bfloat16():
+            raise UsageError("engine openvino-bfloat16: this processor has no bfloat16; use openvino-float32")
+        if (precision == "int8") != (calibrated is not None):
+            raise AssertionError("int8 is calibrated, the others are not")
+        self.translator = translator
+        self.precision = precision
+        self.name = f"openvino-{precision}" if calibrated is None else name_of(calibrated)
+        model = convert(translator) if calibrated is None else unpack(calibrated)
+        self.concurrency = max(1, torch.get_num_threads() // THREADS)
+        compiled = load().Core().compile_model(model, "CPU", _options(precision, self.concurrency))
+        if (threads := compiled.get_property("INFERENCE_NUM_THREADS")) != THREADS * self.concurrency:
+            raise UsageError(f"engine {self.name} needs {THREADS} threads for each of {self.concurrency} images at "
+                             f"once, but OpenVINO takes {threads} in all on this machine; use a torch engine")
+        self._padded = Translator(_Compiled(compiled), translator.facts)
+
+    def translate(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) float32 in [-1, 1] on the CPU, any H, W -> (N, out_channels, H, W)."""
+        return torch.cat([self._padded(image[None]) for image in x])
+
+    def compat(self, x: Tensor, seed: int) -> Tensor:  # noqa: ARG002 - refused whatever they are
+        """Raises `UsageError`: reproducing another program's pixels is for PyTorch in float32."""
+        raise UsageError(f"pixels: compat needs the engine torch-float32, not {self.name}")
+
+
+class _Compiled(nn.Module):
+    """A compiled network in the place of the one in PyTorch."""
+
+    def __init__(self, compiled: openvino.CompiledModel) -> None:
+        super().__init__()
+        self._compiled = compiled
+        self._idle: queue.LifoQueue[openvino.InferRequest] = queue.LifoQueue()
+        """A request belongs to one thread at a time, and holds memory for the largest image it has seen."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, C, H, W) -> the same, as the network does."""
+        try:
+            request = self._idle.get_nowait()
+        except queue.Empty:
+            request = self._compiled.create_infer_request()
+        try:
+            found = request.infer({0: x.contiguous().numpy()}, share_inputs=True, share_outputs=True)
+            return torch.from_numpy(found[0].copy())
+        finally:
+            self._idle.put(request)
+
+
+def open_engine(name: str, translator: Translator, calibrated: bytes | None) -> OpenVinoEngine:
+    """The engine of one of `NAMES`, or of the whole name of an int8 engine with the weights that it names.
+
+    Raises `UsageError` if OpenVINO is not installed or the processor has not the precision, `ModelError` if the
+    weights are others.
+    """
+    if name.startswith("openvino-int8"):
+        if calibrated is None or name_of(calibrated) != name:
+            got = "none are there" if calibrated is None else f"those that are there are {name_of(calibrated)}"
+            raise ModelError(f"engine {name!r} needs its calibrated weights, but {got}; calibrate again with a new run")
+        return OpenVinoEngine(translator, "int8", calibrated)
+    return OpenVinoEngine(translator, cast("Precision", name.split("-")[1]))
+
+
+def name_of(calibrated: bytes) -> str:
+    """Name of the int8 engine with these weights."""
+    return INT8 + sha256(calibrated).hexdigest()[:16]
+
+
+def has_bfloat16() -> bool:
+    """Whether OpenVINO multiplies bfloat16 in hardware on this processor."""
+    return "BF16" in load().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def load() -> Any:  # noqa: ANN401 - a module
+    """The package, which is not always installed. Raises `UsageError`."""
+    try:
+        import openvino
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "this engine needs OpenVINO, which is not installed; pip install 'translate-images[openvino]'"
+        ) from error
+    return openvino
+
+
+def convert(translator: Translator) -> openvino.Model:
+    """The network as OpenVINO's: (1, in_channels, H, W) float32, H and W multiples of ``translator.multiple``.
+
+    By the frontend itself and not by ``openvino.convert_model``, which reports its use to the makers.
+    """
+    load()
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    reader = FrontEndManager().load_by_framework("pytorch")
+    decoder = TorchScriptPythonDecoder(trace(translator))  # has to live until the end of the conversion
+    model = reader.convert(reader.load(decoder))
+    model.reshape([1, translator.in_channels, -1, -1])
+    return cast("openvino.Model", model)
+
+
+def pack(model: openvino.Model) -> bytes:
+    """A network as one file: a ZIP, uncompressed, of OpenVINO's ``model.xml`` and ``model.bin``; the same network
+    gives the same bytes."""
+    packed = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(packed, "w") as archive:
+        save(model, Path(folder) / FILES[0])
+        for name in FILES:
+            archive.writestr(zipfile.ZipInfo(name), (Path(folder) / name).read_bytes())
+    return packed.getvalue()
+
+
+def unpack(data: bytes) -> openvino.Model:
+    """What `pack` was given. Raises `ModelError` if it was damaged."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return cast("openvino.Model", load().Core().read_model(*(archive.read(name) for name in FILES)))
+    except (zipfile.BadZipFile, KeyError, RuntimeError) as error:
+        raise ModelError(f"calibrated weights are damaged: {error}; calibrate again with a new run") from error
+
+
+def run_file(path: Path, x: Tensor) -> Tensor:
+    """(1, C, H, W) float32 through the network in an ``.onnx`` or ``.xml`` file, in float32."""
+    compiled = load().Core().compile_model(str(path), "CPU", _options("float32", 1))
+    return cast("Tensor", _Compiled(compiled)(x))
+
+
+def save(model: openvino.Model, path: Path) -> None:
+    """Write ``.xml``, and ``.bin`` beside it, with the weights as they are."""
+    load().save_model(model, str(path), compress_to_fp16=False)
+
+
+def _options(precision: Precision, at_once: int) -> dict[str, object]:
+    brief = precision == "bfloat16" or (precision == "int8" and has_bfloat16())
+    return {
+        "INFERENCE_PRECISION_HINT": "bf16" if brief else "f32",
+        "NUM_STREAMS": at_once,
+        "INFERENCE_NUM_THREADS": THREADS * at_once,
+        "ENABLE_CPU_PINNING": False,
+    }
