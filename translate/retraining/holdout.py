@@ -18,6 +18,6 @@ _BITS = 64
 
 def is_held_out(name: str, config: Holdout) -> bool:
     """Whether images of this name are held out; true for about ``config.share`` of all names."""
-    hashed = hashlib.blake2b(name.encode(), digest_size=_BITS // 8, key=config.key.encode())
+    hashed = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=_BITS // 8, key=config.key.encode())
     place: float = int.from_bytes(hashed.digest(), "big") / 2**_BITS
     return place < config.share

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,7 +61,9 @@ class Snapshot:
     @cached_property
     def text(self) -> bytes:
         """``snapshot.jsonl``: canonical JSON, a line for each image."""
-        return b"".join(canonical_json(entry.model_dump()).encode() + b"\n" for entry in self.entries)
+        # A folder's names need not be Unicode.
+        lines = (canonical_json(entry.model_dump()).encode("utf-8", "surrogatepass") for entry in self.entries)
+        return b"".join(line + b"\n" for line in lines)
 
     @property
     def digest(self) -> str:
@@ -118,7 +121,8 @@ def take_snapshot(store: ObjectStore, data: Data, holdout: Holdout) -> Snapshot:
 
 def read_snapshot(text: bytes) -> Snapshot:
     """The snapshot whose text this is."""
-    return Snapshot(tuple(Entry.model_validate_json(line) for line in text.splitlines()))
+    lines = text.decode("utf-8", "surrogatepass").split("\n")
+    return Snapshot(tuple(Entry.model_validate(json.loads(line)) for line in lines if line))
 
 
 def held_out_folders(data: Data) -> tuple[str, str]:
