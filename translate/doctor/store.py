@@ -35,7 +35,7 @@ REFUSED_SKEW_S = 900.0
 """S3 refuses requests beyond it."""
 SLOW_MS = 1000.0
 _UNLOCKED = ("runs stay right, but two at once into one output are not kept apart, nor two that publish one model: "
-             "start one at a time")
+             "start one at a time; as a registry it refuses champions: name versions there")
 
 
 def probe(store: ObjectStore) -> Iterator[Finding]:
