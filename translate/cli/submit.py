@@ -86,13 +86,11 @@ def _place(asked: Mapping[str, Any]) -> str:
     from translate.errors import UsageError
     from translate.stores import open_store
 
-    for flag, name in (("--input", "source"), ("--output", "output"), ("--registry", "registry")):
-        given = asked[name]
-        if given is None and name != "output":
-            continue
-        if not given or ("://" not in given and not Path(given).is_absolute()):
-            raise UsageError(f"{flag} {given or ''} would be a folder of one job on one machine; give a URL, or the "
-                             "whole path of a folder that all machines of the cluster have")
+    places = {"--input": asked["source"], "--output": asked["output"] or "", "--registry": asked["registry"]}
+    for flag, given in places.items():
+        if given is not None and "://" not in given and not Path(given).is_absolute():
+            raise UsageError(f"{f'{flag} {given}'.rstrip()} would be a folder of one job on one machine; give a URL, "
+                             "or the whole path of a folder that all machines of the cluster have")
     endpoint = asked["output_endpoint_url"] or asked["endpoint_url"] or ""
     return open_store(asked["output"]).url + (f" at {endpoint}" if endpoint else "")
 
