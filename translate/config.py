@@ -278,7 +278,7 @@ class Pipeline(Frozen):
     summary: str
     domains: Domains
     model: str | None = None
-    """``name`` or ``name@version`` in the registry; None until one is trained: then ``--model`` must say."""
+    """``name`` (its champion) or ``name@version``; None until one is trained: then ``--model`` must say."""
     reverse_model: str | None = None
     """Name under which a game that trains both directions publishes the other one."""
     samples: str | None = None
