@@ -108,8 +108,9 @@ class Asked(Record):
     """What a command asked for, beside what `PlanRecord` says anyway: asked for again, it goes on with the run."""
 
     model: str
-    """As it was named: ``name`` is the newest version whenever it is asked for."""
+    """As it was named: ``name`` is the champion whenever it is asked for."""
     device: str
+    engine: str = "auto"
     settings: dict[str, int | float | str]
     """`translate.config.Run` without ``fail_share``, which judges a run and does not change it."""
     include: tuple[str, ...]
