@@ -80,8 +80,7 @@ class Actor:
     What can fail is not in ``__init__``, so that its errors arrive as they are.
     """
 
-    def __init__(self, cores: int) -> None:
-        self._cores = cores
+    def __init__(self) -> None:
         self._stopped = threading.Event()
 
     def arrive(self, driver: Program) -> str:
@@ -102,7 +101,7 @@ class Actor:
                 "that all of them have at the same place, or a bucket (s3://bucket/prefix/)"
             )
         try:
-            self._worker = Worker(task, open_engine(task, model.open()), self._cores)
+            self._worker = Worker(task, open_engine(task, model.open()))
         except UsageError as error:
             raise UsageError(f"{where()} can't do this run's work: {error}") from error
 

@@ -87,7 +87,7 @@ class Pool:
         actor_class = cast("Any", ray.remote)(
             num_cpus=share.cpus, num_gpus=share.gpus, memory=share.memory_bytes, max_restarts=0, max_concurrency=2
         )(Actor)
-        started = [Member(actor_class.remote(max(1, int(share.cpus))), now_s) for _ in range(count)]
+        started = [Member(actor_class.remote(), now_s) for _ in range(count)]
         self.members += started
         return started
 

@@ -77,7 +77,7 @@ def expected(tmp_path_factory, registry):
     source, output = open_store(str(folder / "in")), open_store(str(folder / "out"))
     fill(source, IMAGES)
     prepared = batch_job.prepare(make_job(source, output, registry))
-    worker = Worker(prepared.task, prepared.engine, cores=1)
+    worker = Worker(prepared.task, prepared.engine)
     for item in prepared.plan.items():
         assert worker.do(item).outcome == "ok"
     return contents(output)

@@ -262,7 +262,7 @@ def test_a_worker_elsewhere_without_the_key_says_so(made, registry, monkeypatch,
     prepared = prepare(make_job(open_store(str(made / "in")), open_store(str(tmp_path / "out")), registry))
     monkeypatch.delenv("TRANSLATE_C2PA_KEY")
     with pytest.raises(UsageError, match="TRANSLATE_C2PA_KEY is not set on this machine"):
-        Worker(prepared.task, prepared.engine, cores=1)
+        Worker(prepared.task, prepared.engine)
 
 
 def test_records_hold_no_secret(made):

@@ -79,8 +79,6 @@ class LocalExecutor:
         say: Callable[[str], None],  # noqa: ARG002 - there is nobody to wait for
     ) -> Generator[Finished, None, None]:
         """As the contract says; units finish in order."""
-        import torch
-
         from translate.batch.worker import Worker
 
         in_hand: dict[int, Finished] = {}
@@ -93,7 +91,7 @@ class LocalExecutor:
                 yield from unit.items
 
         try:
-            for entry in Worker(task, self._engine, torch.get_num_threads()).process(items(), stopped):
+            for entry in Worker(task, self._engine).process(items(), stopped):
                 report(entry)
                 number = unit_of.pop(entry.key)
                 unit, entries = in_hand[number]

@@ -42,6 +42,8 @@ PIXELS_BYTES = 512 * 1024 * 1024
 """Of the pictures in hand, sources and results; a larger one is in hand alone."""
 FILES_BYTES = 256 * 1024 * 1024
 """Of source files that are got and not yet decoded."""
+CHANGING = 1
+"""Images whose tensors are made and unmade while the engine computes as many others as it wants."""
 AHEAD = 256
 """Images that may be done, or in hand, behind one that takes long: their outcomes wait for its own."""
 LARGE_PIXELS = 1_000_000
@@ -80,13 +82,12 @@ def open_engine(task: Task, translator: Translator) -> Engine:
 class Worker:
     """Does items, one entry each."""
 
-    def __init__(self, task: Task, engine: Engine, cores: int) -> None:
-        """``cores`` processors are this worker's; on another device than the CPU one image at a time is
-        enough."""
+    def __init__(self, task: Task, engine: Engine) -> None:
+        """Raises `UsageError` if outputs are to be signed and this machine has nothing to sign with."""
         self._task = task
         self._engine = engine
         self._signer = open_signer() if task.work.is_signed else None
-        networks = cores if engine.device == "cpu" else 1
+        networks = engine.concurrency + CHANGING
         self._network = threading.BoundedSemaphore(networks)
         self._large = threading.Lock()
         self._pace = Pace(networks)

@@ -12,7 +12,7 @@ from jobs import fill
 from translate.batch import stages, worker
 from translate.batch.manifest import Item
 from translate.batch.pace import RECENT
-from translate.batch.worker import Task, Worker
+from translate.batch.worker import CHANGING, Task, Worker
 from translate.errors import StoreError
 from translate.images.picture import Limits
 from translate.provenance import Work
@@ -38,11 +38,12 @@ class Count:
         self.now = self.most = 0
         self._changed = threading.Condition()
 
-    def add(self, change: int = 1) -> None:
+    def add(self, change: int = 1) -> int:
         with self._changed:
             self.now += change
             self.most = max(self.most, self.now)
             self._changed.notify_all()
+            return self.now
 
     def wait(self, least: int) -> None:
         with self._changed:
@@ -50,7 +51,8 @@ class Count:
 
 
 class Network:
-    """An engine that stands in for one: negatives, after whatever ``before`` does with the number of the call."""
+    """An engine that stands in for one, and wants an image at a time: negatives, after whatever ``before`` does with
+    the number of the call."""
 
     name, device, precision, concurrency = "torch-float32", "cpu", "float32", 1
     translator = SimpleNamespace(in_channels=3)
@@ -59,8 +61,7 @@ class Network:
         self._before, self._calls = before, Count()
 
     def translate(self, x):
-        self._calls.add()
-        self._before(self._calls.now)
+        self._before(self._calls.add())
         return -x
 
 
@@ -72,13 +73,11 @@ class Hooked(FileStore):
         self._hooks, self._gets, self._puts = (get, put), Count(), Count()
 
     def get(self, key, **options):
-        self._gets.add()
-        self._hooks[0](self._gets.now, key)
+        self._hooks[0](self._gets.add(), key)
         return super().get(key, **options)
 
     def put(self, key, data, **options):
-        self._puts.add()
-        self._hooks[1](self._puts.now, key)
+        self._hooks[1](self._puts.add(), key)
         return super().put(key, data, **options)
 
 
@@ -93,7 +92,7 @@ def make_worker(tmp_path, network, *, get=lambda *_: None, put=lambda *_: None) 
     source, output = Hooked(tmp_path / "in", get=get), Hooked(tmp_path / "out", put=put)
     task = Task(source=source, output=output, model="a@1", registry_url=None, work=WORK, limits=Limits(),
                 frames="first")
-    return Worker(task, network, cores=1)
+    return Worker(task, network)
 
 
 def all_done(made: Worker, items: list[Item]) -> None:
@@ -189,7 +188,7 @@ def test_after_a_stop_only_what_the_network_has_comes_out(tmp_path, items):
 
     made = make_worker(tmp_path, Network(stop_at_tenth), get=lambda *_: ready.add())
     entries = list(made.process(items, stop.is_set))
-    assert len(entries) == 10
+    assert len(entries) - 10 in range(CHANGING + 1)
     assert [entry.key for entry in entries] == sorted(info.key for info in FileStore(tmp_path / "out").list())
 
 

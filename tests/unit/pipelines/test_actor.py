@@ -61,19 +61,19 @@ def test_another_program_is_refused():
 def test_a_folder_that_is_not_on_the_machine_is_refused_before_the_first_image(task, tmp_path):
     elsewhere = replace(task, source=FileStore(tmp_path / "unshared"))
     with pytest.raises(UsageError, match=r"the folder .*/unshared is not on node .* or a bucket"):
-        Actor(1).load(elsewhere, fetch_model(task.model, task.registry_url), Settings({}))
+        Actor().load(elsewhere, fetch_model(task.model, task.registry_url), Settings({}))
 
 
 def test_a_machine_without_the_key_that_outputs_are_signed_with_says_so_before_the_first_image(task):
     signed = replace(task, work=task.work.model_copy(update={"mark": f"{task.work.mark}+{credentials.VERSION}"}))
     with pytest.raises(UsageError, match=r"node .* can't do this run's work: TRANSLATE_C2PA_CERTIFICATES is not set"):
-        Actor(1).load(signed, fetch_model(task.model, task.registry_url), Settings({}))
+        Actor().load(signed, fetch_model(task.model, task.registry_url), Settings({}))
 
 
 def test_weights_that_were_damaged_on_their_way_are_refused(task):
     model = fetch_model(task.model, task.registry_url)
     with pytest.raises(ModelError, match="damaged: its digest is"):
-        Actor(1).load(task, replace(model, data=model.data[:-4] + b"\0\0\0\1"), Settings({}))
+        Actor().load(task, replace(model, data=model.data[:-4] + b"\0\0\0\1"), Settings({}))
 
 
 def test_without_cuda_a_worker_with_a_gpu_says_so(monkeypatch):
