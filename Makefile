@@ -9,7 +9,7 @@ PIP := 25.3
 export NO_ALBUMENTATIONS_UPDATE := 1
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help install demo check lint format test test-slow chaos fuzz browser clean
+.PHONY: help install demo check lint format test test-slow chaos fuzz bench browser clean
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ chaos: install  ## 30 seeds of faults and kills on both executors; reports in bu
 fuzz: install  ## Bad files and odd keys, ten minutes each; bad inputs are saved in build/fuzz (FUZZ="--minutes 1 --seed 7")
 	$(BIN)/python -m tests.fuzz decoder $(FUZZ)
 	$(BIN)/python -m tests.fuzz keys $(FUZZ)
+
+bench: install  ## Measure it all side by side; writes the table in the README (15 minutes; BENCH="engines job")
+	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 browser: install  ## The pages in a real Chromium; installs it with apt where that is possible
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \

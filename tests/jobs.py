@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from translate.stores.contract import ObjectStore
 
 
-def publish_tiny(folder: Path, name: str = "tiny", seed: int = 0) -> str:
-    """Publish a random resnet (width 4, one block) in a registry at ``folder``; returns the registry's URL."""
+def publish_tiny(folder: Path, name: str = "tiny", seed: int = 0, *, width: int = 4, blocks: int = 1) -> str:
+    """Publish a random resnet, a tiny one unless said otherwise, in a registry at ``folder``; returns the registry's
+    URL."""
     torch.manual_seed(seed)
-    values = {"architecture": "resnet", "width": 4, "blocks": 1}
+    values = {"architecture": "resnet", "width": width, "blocks": blocks}
     architecture, config = parse_config("generator", values, "test")
     network = build("generator", architecture, config)
     for parameter in network.parameters():  # away from the usual start, so that outputs are lively

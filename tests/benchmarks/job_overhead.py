@@ -13,7 +13,9 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 
+from tests.benchmarks._machine import machine, row
 from tests.jobs import fill, make_job, publish_tiny
 from tests.s3_server import ENVIRONMENT, S3Server
 from translate.batch.job import prepare, run
@@ -42,6 +44,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=8, help="of plain boto3")
     asked = parser.parse_args()
+    print(machine())
+    both: list[tuple[float, float]] = []
     os.environ |= ENVIRONMENT
     with tempfile.TemporaryDirectory() as folder, S3Server() as server:
         os.environ["AWS_ENDPOINT_URL_S3"] = server.endpoint_url
@@ -57,10 +61,13 @@ def main() -> None:
             whole_s = time.perf_counter() - began
             assert summary is not None
             assert summary.ok == asked.images
+            both.append((1000 * spent_s / asked.images, 1000 * whole_s / asked.images))
             stages = ", ".join(f"{stage} {ms / asked.images:.2f}" for stage, ms in summary.ms.items())
-            print(f"plain get and put {1000 * spent_s / asked.images:.2f} ms an image; job "
-                  f"{1000 * whole_s / asked.images:.2f} (planning {1000 * planned_s / asked.images:.2f}); its stages, "
-                  f"which overlap: {stages}", flush=True)
+            print(f"plain get and put {both[-1][0]:.2f} ms an image; job {both[-1][1]:.2f} (planning "
+                  f"{1000 * planned_s / asked.images:.2f}); its stages, which overlap: {stages}", flush=True)
+    plain_ms, job_ms = (median(times) for times in zip(*both, strict=True))
+    row(f"job with a tiny network (32 x 32) against plain boto3 get and put, {asked.threads} threads",
+        f"{job_ms:.1f} against {plain_ms:.1f} ms an image")
 
 
 if __name__ == "__main__":

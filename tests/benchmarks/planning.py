@@ -1,6 +1,6 @@
 """Time and peak memory of planning N keys: for the first time, and again when all of them are done.
 
-    python tests/benchmarks/planning.py --keys 10000000
+    python -m tests.benchmarks.planning --keys 10000000
 
 The input's listing is generated; plan and ledger are real, in a temporary folder (about 800 bytes a key, removed in the
 end). Each part runs in a process of its own, so that its peak memory is its own. The model, which a run loads too, is
@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 
+from tests.benchmarks._machine import machine, row
 from translate.batch import manifest
 from translate.batch.history import note_history
 from translate.batch.ledger import Entry, write_segment
@@ -27,6 +28,9 @@ from translate.stores.file import FileStore
 RUN = "20261122T060000000Z-abcd"
 WORK = Work(model="a@1", model_digest="sha256:" + "1" * 64, size="native", format="keep", quality=92, pixels="exact",
             engine="torch-float32")
+
+PARTS = {"first": "planning {} keys", "record": "writing the ledger of {} images",
+         "second": "planning {} keys again, when all are done"}
 
 
 class Generated(FileStore):
@@ -79,13 +83,15 @@ def second(store: Generated) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keys", type=int, default=10_000_000)
-    parser.add_argument("--part", choices=["first", "record", "second"], help=argparse.SUPPRESS)
+    parser.add_argument("--part", choices=list(PARTS), help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.part is None:
+        print(machine())
         with tempfile.TemporaryDirectory() as folder:
-            for part in ("first", "record", "second"):
-                command = [sys.executable, __file__, "--keys", str(options.keys), "--part", part, "--folder", folder]
+            for part in PARTS:
+                command = [sys.executable, "-m", "tests.benchmarks.planning", "--keys", str(options.keys),
+                           "--part", part, "--folder", folder]
                 subprocess.run(command, check=True)
         return
     start, cpu_start = time.perf_counter(), time.process_time()
@@ -93,8 +99,8 @@ def main() -> None:
     assert count == options.keys
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    print(f"{options.part}: {count:,} keys in {seconds:.1f} s ({cpu_seconds:.1f} s of a processor), "
-          f"{count / seconds:,.0f} keys/s, peak {peak_mb:.0f} MB", flush=True)
+    row(PARTS[options.part].format(f"{count:,}"),
+        f"{seconds:.1f} s ({cpu_seconds:.1f} s of a processor), {count / seconds:,.0f} keys/s, peak {peak_mb:.0f} MB")
 
 
 if __name__ == "__main__":
