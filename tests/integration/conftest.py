@@ -7,6 +7,7 @@ import sys
 from functools import partial
 
 import pytest
+from commands import Running
 from jobs import publish_tiny
 
 from translate.cli.app import main
@@ -27,6 +28,20 @@ def command(monkeypatch, capsys):
 
     yield call
     signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start Python beside the test: ``start("-m", "translate", ..., cwd=folder)`` gives a `commands.Running`."""
+    begun = []
+
+    def begin(*words: object, **options: object) -> Running:
+        begun.append(Running([sys.executable, *words], tmp_path, f"process-{len(begun)}", **options))
+        return begun[-1]
+
+    yield begin
+    for running in begun:
+        running.kill()
 
 
 @pytest.fixture
