@@ -37,7 +37,7 @@ BORDERS = {
 
 ROOMS_WITH_README = [
     *(f"translate/{room}" for room in ORDER if room != "shipped" and (ROOT / "translate" / room).is_dir()),
-    "pipelines", "configs",
+    "pipelines", "configs", "deploy",
 ]
 
 

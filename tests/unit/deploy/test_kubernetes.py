@@ -1,5 +1,6 @@
 """The Kubernetes manifests: valid by their schemas, and as careful as they say."""
 
+import json
 import shutil
 import subprocess
 from importlib.metadata import version
@@ -25,7 +26,7 @@ POD_NAMES = [name for name, _ in PODS]
 def kuberay():
     """Validate a document of KubeRay's."""
     schema = yaml.safe_load((Path(__file__).parent / "kuberay.schema.yaml").read_text())
-    kubernetes_definitions = Resource.from_contents(yaml.safe_load(DEFINITIONS.read_text()))
+    kubernetes_definitions = Resource.from_contents(json.loads(DEFINITIONS.read_text()))
     registry = kubernetes_definitions @ Registry()
     return lambda document: jsonschema.Draft202012Validator(
         {**schema, "$ref": f"#/$defs/{document['kind']}"}, registry=registry).validate(document)

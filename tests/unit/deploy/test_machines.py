@@ -143,7 +143,7 @@ def test_the_image_is_pinned_and_not_root():
     [installing] = [rest for name, rest in found if name == "RUN" and "bin/pip install" in rest]
     assert "--constraint constraints.txt" in installing
     extras = re.search(r"'\.\[(.*?)\]'", installing)[1].split(",")
-    assert set(extras) <= set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+    assert set(extras) == set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
 
 
 def test_what_the_image_is_built_of_is_sent_and_nothing_else():
