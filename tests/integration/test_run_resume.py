@@ -19,6 +19,7 @@ from translate.batch.job import prepare, run
 from translate.batch.retry import prepare_retry, read_failed
 from translate.batch.status import newest_run, read_status
 from translate.errors import EXIT_OK, WorkDigestError
+from translate.registry import ModelRegistry
 from translate.stores import open_store
 from translate.stores.contract import PutMode
 from translate.stores.memory import MemoryStore
@@ -127,6 +128,25 @@ def test_it_goes_on_with_its_model_though_a_newer_one_is_published(stores, tmp_p
     source.put("new.png", picture(1))
     with pytest.raises(WorkDigestError, match=r"40 outputs .*model: tiny@1 -> tiny@2"):
         prepare(make_job(source, output, models))
+
+
+@pytest.mark.parametrize("name", ["tiny", "tiny@champion"])
+def test_it_goes_on_with_its_model_though_the_champion_was_replaced(stores, tmp_path, name):
+    source, output = stores
+    models = publish_tiny(tmp_path / "models", seed=1)
+    publish_tiny(tmp_path / "models", seed=2)
+    registry = ModelRegistry(models)
+    registry.promote("tiny@1")
+    job = make_job(source, output, models, model=name)
+    begun = do(prepare(job), 5).totals.count
+    registry.promote("tiny@2", why="in the middle of the run")
+    prepared = prepare(job)
+    assert (prepared.task.model, prepared.task.work.model) == ("tiny@1", "tiny@1")
+    summary = do(prepared).summary
+    assert (summary.work.model, summary.ok, summary.ok_before) == ("tiny@1", IMAGES, begun)
+    fresh = MemoryStore(f"resume-unbroken-{name}", "out")
+    do(prepare(make_job(source, fresh, models, model="tiny@1")))
+    assert contents(output) == contents(fresh), "the very pixels of a run that nobody interfered with"
 
 
 def test_without_its_model_it_says_so(registry, stores, tmp_path):

@@ -1,11 +1,12 @@
 """Many runs, one after the other, at one destination: what a watch does for days."""
 
 import pytest
-from jobs import fill, make_job, picture, publish_tiny
+from jobs import contents, fill, make_job, picture, publish_tiny
 
 from translate.batch.job import prepare, run
 from translate.batch.notebook import Notebook
 from translate.progress import silent
+from translate.registry import ModelRegistry
 from translate.stores.memory import MemoryStore
 
 
@@ -80,3 +81,23 @@ def test_a_run_that_was_stopped_is_looked_at_again(stores, tmp_path):
     ended = do(prepare(other, silent, notebook=notebook))
     assert ended.summary.ok == 40 - stopped.totals.count
     assert prepare(other, silent, notebook=notebook).is_empty
+
+
+def test_each_round_takes_the_champion_of_its_start(stores, tmp_path):
+    source, output = stores
+    registry = publish_tiny(tmp_path, seed=1)
+    publish_tiny(tmp_path, seed=2)
+    models, notebook = ModelRegistry(registry), Notebook()
+    models.promote("tiny@1")
+    job = make_job(source, output, registry, overwrite="never")
+    assert do(prepare(job, silent, notebook=notebook)).summary.work.model == "tiny@1"
+    before = contents(output)
+    models.promote("tiny@2")
+    source.put("second.png", picture(7))
+    prepared = prepare(job, silent, notebook=notebook)
+    models.rollback("tiny")  # too late for this round
+    second = do(prepared).summary
+    source.put("third.png", picture(8))
+    third = do(prepare(job, silent, notebook=notebook)).summary
+    assert [(each.work.model, each.ok) for each in (second, third)] == [("tiny@2", 1), ("tiny@1", 1)]
+    assert before.items() <= contents(output).items(), "what was there stays"
