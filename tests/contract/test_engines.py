@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
+import engine_networks
 import numpy as np
 import pytest
 import torch
 
-from translate.config import Domains
 from translate.engines.agreement import psnr_db, tolerance_db
 from translate.engines.calibration import calibrate
 from translate.engines.opening import engine_kinds, engine_names, open_engine, refuse_unknown
@@ -18,8 +18,6 @@ from translate.engines.torch import has_bfloat16 as torch_has_bfloat16
 from translate.errors import ModelError, UnknownNameError, UsageError
 from translate.images.codec import decode
 from translate.images.tensors import to_pixels, to_tensor
-from translate.models.contract import build, parse_config
-from translate.models.translator import ModelFacts, Translator
 
 PIXELS = decode((Path(__file__).parents[1] / "golden" / "input.png").read_bytes()).pixels
 NETWORKS = {
@@ -38,14 +36,7 @@ THERE = {
 
 @cache
 def translator(network):
-    name, config = parse_config("generator", NETWORKS[network], "test")
-    torch.manual_seed(1)
-    built = build("generator", name, config)
-    for parameter in built.parameters():  # as strong as trained ones, so that differences show
-        if parameter.ndim == 4:
-            torch.nn.init.kaiming_normal_(parameter, a=1)
-    facts = ModelFacts(name="m", architecture=name, config=config.model_dump(), domains=Domains(a="a", b="b"))
-    return Translator(built, facts)
+    return engine_networks.translator(NETWORKS[network])
 
 
 @cache

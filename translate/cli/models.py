@@ -8,6 +8,7 @@ import typer
 
 from translate.cli import console
 from translate.cli._comparison import compare
+from translate.cli._export import export
 from translate.cli._figures import figure
 from translate.cli._options import Registry
 from translate.cli._serving import promote, prune, rollback
@@ -74,6 +75,7 @@ def show(
 
 
 app.command()(compare)
+app.command()(export)
 app.command()(promote)
 app.command()(rollback)
 app.command()(prune)

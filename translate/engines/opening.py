@@ -44,6 +44,11 @@ def refuse_unknown(name: str) -> str:
     return name
 
 
+def device_of(name: str) -> str:
+    """``cpu``, ``cuda`` or ``mps``: what an engine of that name computes on."""
+    return name.split("-")[1] if name.startswith(("torch-cuda-", "torch-mps-")) else "cpu"
+
+
 def is_calibrated(name: str) -> bool:
     """Whether a name says which calibrated weights the engine has, e.g. ``openvino-int8-0123456789abcdef``."""
     return re.fullmatch(r"[a-z]+-int8-[0-9a-f]{16}", name) is not None

@@ -112,7 +112,8 @@ class BlurUp(nn.Module):
 def _blur(row: list[float], like: Tensor) -> Tensor:
     """(C, 1, k, k): the outer product of ``row`` with itself over 16, for every channel."""
     filt = torch.tensor(row, dtype=like.dtype, device=like.device)
-    return (torch.outer(filt, filt) / 16).expand(like.shape[1], 1, len(row), len(row))
+    # int: in a traced graph a shape is a tensor, and ONNX has convolutions of known shape alone.
+    return (torch.outer(filt, filt) / 16).expand(int(like.shape[1]), 1, len(row), len(row))
 
 
 class Block(nn.Module):

@@ -1,0 +1,46 @@
+"""`translate models export`: a model in the form of another runtime."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from translate.cli import console
+from translate.cli._options import Registry
+
+
+class Form(StrEnum):
+    """Values of ``--to``."""
+
+    onnx = "onnx"
+    openvino = "openvino"
+    torchscript = "torchscript"
+
+
+def export(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="NAME or NAME@VERSION, a folder, or a .pth file.")],
+    to: Annotated[Form, typer.Option(help="The form to write.")],
+    into: Annotated[str, typer.Option(metavar="FOLDER", help="Where to write it.")],
+    registry: Registry = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON.")] = False,
+) -> None:
+    """Write a model for another runtime, with dynamic height and width, and check that it gives the same."""
+    from pathlib import Path
+
+    from translate.engines.export import export as export_model
+    from translate.registry import open_model
+
+    translator = open_model(name, registry)
+    exported = export_model(translator, to.value, Path(into))
+    if as_json:
+        console.result_json({
+            "event": "exported", "path": str(exported.path), "multiple": translator.multiple,
+            "largest_difference": exported.largest_difference, "psnr_db": exported.psnr_db,
+        })
+        return
+    console.result(f"{exported.path}: takes (1, {translator.in_channels}, H, W) float32 in [-1, 1], H and W multiples "
+                   f"of {translator.multiple}")
+    console.result(f"on a photograph at most {exported.largest_difference:.2g} from the model, "
+                   f"{exported.psnr_db:.1f} dB PSNR")
