@@ -22,15 +22,17 @@ if TYPE_CHECKING:
     from translate.stores.contract import ObjectStore
 
 
-def publish_tiny(folder: Path, name: str = "tiny", seed: int = 0, *, width: int = 4, blocks: int = 1) -> str:
+def publish_tiny(
+    folder: Path, name: str = "tiny", seed: int = 0, *, width: int = 4, blocks: int = 1, spread: float = 0.3
+) -> str:
     """Publish a random resnet, a tiny one unless said otherwise, in a registry at ``folder``; returns the registry's
-    URL."""
+    URL. ``spread``: standard deviation of its weights."""
     torch.manual_seed(seed)
     values = {"architecture": "resnet", "width": width, "blocks": blocks}
     architecture, config = parse_config("generator", values, "test")
     network = build("generator", architecture, config)
     for parameter in network.parameters():  # away from the usual start, so that outputs are lively
-        torch.nn.init.normal_(parameter, 0.0, 0.3)
+        torch.nn.init.normal_(parameter, 0.0, spread)
     facts = ModelFacts(
         name=name, architecture=architecture, config=config.model_dump(), domains=Domains(a="noise", b="other noise")
     )

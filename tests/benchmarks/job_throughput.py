@@ -114,7 +114,7 @@ def main() -> None:
     os.environ |= ENVIRONMENT
     with tempfile.TemporaryDirectory() as folder, S3Server() as server:
         os.environ["AWS_ENDPOINT_URL_S3"] = server.endpoint_url
-        registry = publish_tiny(Path(folder), width=64, blocks=9)
+        registry = publish_tiny(Path(folder), width=64, blocks=9, spread=0.02)  # as training begins
         place = open_store(f"s3://{server.make_bucket()}/")
         place.put("one.png", b"")
         engine = prepare(make_job(place, open_store(f"memory://{server.make_bucket()}"), registry)).engine

@@ -179,14 +179,8 @@ def test_files_in_hand_stay_within_their_memory(tmp_path, items, monkeypatch):
 
 
 def test_after_a_stop_only_what_the_network_has_comes_out(tmp_path, items):
-    stop, ready = threading.Event(), Count()
-
-    def stop_at_tenth(number):
-        if number == 10:
-            ready.wait(12)  # others are in hand
-            stop.set()
-
-    made = make_worker(tmp_path, Network(stop_at_tenth), get=lambda *_: ready.add())
+    stop = threading.Event()
+    made = make_worker(tmp_path, Network(lambda number: number == 10 and stop.set()))
     entries = list(made.process(items, stop.is_set))
     assert len(entries) - 10 in range(CHANGING + 1)
     assert [entry.key for entry in entries] == sorted(info.key for info in FileStore(tmp_path / "out").list())
