@@ -34,6 +34,8 @@ MEASURES: dict[str, tuple[str, Better]] = {
     "checkerboard_db": ("checkerboard, dB", "lower"),
 }
 """Measure -> what it is called, and which way is better. Those of answers are there only for pairs."""
+NOTHING = "doing nothing"
+"""What a first model is held against, by name."""
 FIRST = ("kid", "layer_distance")
 """In one of these a model without a champion has to beat doing nothing."""
 _HARMLESS_BELOW = {"checkerboard_db": 0.0}

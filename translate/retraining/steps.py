@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from translate.config import Pipeline, validate
 from translate.errors import PointersMovedError
 from translate.metrics.evaluate import Evaluator
+from translate.metrics.record import record_of
 from translate.objectives.contract import build_objective
 from translate.retraining import gate
 from translate.retraining.gate import MEASURES, Scores, Verdict
@@ -133,23 +134,27 @@ def train_challengers(work: UnderWay) -> TrainedModels:
 
 
 def evaluate(work: UnderWay, trained: TrainedModels) -> EvaluatedModels:
-    """Score challengers and champions on the same held-out images, by the same network, over the same halves."""
+    """Score challengers and champions on the same held-out images, by the same network, over the same halves.
+
+    The figures are kept beside the models, too.
+    """
     held_out = SnapshotView(work.data, work.snapshot.held_out)
-    found = []
+    models = []
     for each in trained.challengers:
         evaluator = evaluator_of(held_out, work.pipeline, each.source)
-        challenger = evaluator.evaluate(work.models.load(each.reference), work.on_progress)
-        champion = None
-        if each.champion_reference is not None:
-            score = evaluator.evaluate(work.models.load(each.champion_reference), work.on_progress)
-            champion = _scores(score.output, each.champion_reference, score.judge)
-        judge = challenger.judge
-        found.append(Evaluated(
-            name=each.name, judge=judge, size_px=challenger.size_px, source_images=challenger.source_images,
-            target_images=challenger.target_images, challenger=_scores(challenger.output, each.reference, judge),
-            champion=champion, nothing=_scores(challenger.nothing, "doing nothing", judge),
+        found = []
+        for reference in (each.reference, each.champion_reference):
+            if reference is not None:
+                found.append(evaluator.evaluate(work.models.load(reference), work.on_progress))
+                work.models.add_evaluation(reference, record_of(found[-1]))
+        judge = found[0].judge
+        challenger, *champion = (_scores(score.output, score.model, judge) for score in found)
+        models.append(Evaluated(
+            name=each.name, judge=judge, size_px=found[0].size_px, source_images=found[0].source_images,
+            target_images=found[0].target_images, challenger=challenger, champion=champion[0] if champion else None,
+            nothing=_scores(found[0].nothing, gate.NOTHING, judge),
         ))
-    return EvaluatedModels(models=tuple(found))
+    return EvaluatedModels(models=tuple(models))
 
 
 def decide(work: UnderWay, evaluated: EvaluatedModels) -> Verdicts:
