@@ -65,7 +65,8 @@ class ImageTranslator:
         a place cannot be read.
         """
         picture = _from_array(image) if isinstance(image, np.ndarray) else self._read(os.fspath(image))
-        translated = stages.translate(picture, self._engine, self._task.work)
+        translated = stages.translate(picture, self._engine, self._task.work, self._task.sizes)
+        assert translated is not None, "nobody stops it"
         if translated.alpha is None:
             return translated.pixels
         return np.dstack([translated.pixels, translated.alpha])

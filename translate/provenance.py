@@ -81,6 +81,16 @@ class Work(Record):
         return found
 
 
+class Sizes(Record):
+    """How images are translated by their size at work, in pixels; fixed by the plan, so that every worker and whoever
+    goes on with the run does the same image alike."""
+
+    whole_px: int
+    """Up to which an image is translated whole; larger ones in parts, with the statistics of the whole."""
+    exact_px: int | None
+    """Up to which those are exact; beyond, they are of a reduced copy. None: all are."""
+
+
 class Considered(Record):
     """What became of everything that was listed; the fields but ``bytes`` add up to the keys listed."""
 
@@ -143,6 +153,8 @@ class PlanRecord(Record):
     there were leases)."""
     asked: Asked | None = None
     """None in plans from before runs were gone on with."""
+    sizes: Sizes | None = None
+    """None in plans from before large images were translated in parts."""
     versions: dict[str, str]
 
 

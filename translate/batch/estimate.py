@@ -64,6 +64,7 @@ def _seconds(prepared: Prepared, item: Item) -> float:
     data = stages.get(prepared.job.source, item)
     start = time.perf_counter()
     picture = stages.decode(data, prepared.task.limits, prepared.task.frames)
-    picture = stages.translate(picture, prepared.engine, prepared.task.work)
-    stages.encode(picture, item.format, prepared.task.work.quality, stages.mark_of(data, prepared.task.work))
+    translated = stages.translate(picture, prepared.engine, prepared.task.work, prepared.task.sizes)
+    assert translated is not None, "nobody stops it"
+    stages.encode(translated, item.format, prepared.task.work.quality, stages.mark_of(data, prepared.task.work))
     return time.perf_counter() - start

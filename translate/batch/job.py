@@ -162,8 +162,9 @@ def run(
     stalled.
     """
     assert not prepared.is_empty, "a run with nothing to do is no run"
-    assert prepared.seen is not None, "prepared with plan_only"
     chosen = open_executor(executor, workers, prepared.left, prepared.engine)
+    prepared = _with_sizes(prepared, chosen)
+    assert prepared.seen is not None, "prepared with plan_only"
     run_id = prepared.begun.record.run if prepared.begun else layout.new_run_id()
     meter = meter or Meter()
     with (
@@ -177,6 +178,17 @@ def run(
             prepared, job=replace(prepared.job, output=output), task=replace(prepared.task, output=output)
         )
         return _run(fenced, run_id, held, chosen, listener, lambda: stopped() or held.lost, meter)
+
+
+def _with_sizes(prepared: Prepared, executor: Executor) -> Prepared:
+    """Workers elsewhere are given memory for pictures that are not large."""
+    from translate.batch.worker import LARGE_PIXELS  # loads torch, which takes seconds
+
+    if executor.name == "local" or prepared.begun:
+        return prepared
+    sizes = prepared.task.sizes
+    sizes = sizes.model_copy(update={"whole_px": min(sizes.whole_px, LARGE_PIXELS)})
+    return replace(prepared, task=replace(prepared.task, sizes=sizes))
 
 
 def _run(
@@ -249,6 +261,7 @@ def _write_plan(prepared: Prepared, run_id: str, held: Held | None) -> PlanRecor
         units=units,
         fence=held.fence if held else None,
         asked=asked(job),
+        sizes=prepared.task.sizes,
         versions=versions(),
     )
     manifest.write_plan(job.output, record)

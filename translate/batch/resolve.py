@@ -25,6 +25,7 @@ def resolve(job: Job, planned: str | None = None) -> tuple[Task, Engine]:
     ``planned`` is the engine of a plan that is gone on with.
     Places are made absolute: a worker has its own working folder and environment.
     """
+    from translate.engines.sizes import sizes_for
     from translate.models.foreign import SUFFIXES
     from translate.registry import ModelRegistry, open_model
     from translate.stores import open_store
@@ -54,6 +55,7 @@ def resolve(job: Job, planned: str | None = None) -> tuple[Task, Engine]:
         replace_existing=job.overwrite != "never",
         limits=Limits(max_pixels=int(settings.max_megapixels * 1_000_000)),
         frames=settings.frames,
+        sizes=sizes_for(engine),
     )
     return task, engine
 
@@ -88,4 +90,4 @@ def resolve_as_planned(job: Job, record: PlanRecord) -> tuple[Task, Engine]:
             "--overwrite stale to begin anew and make what is there anew too, or --overwrite never to keep what is "
             "there and fill the gaps"
         )
-    return task, engine
+    return replace(task, sizes=record.sizes or task.sizes), engine

@@ -13,27 +13,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from translate.errors import ItemError, NotFoundError, PreconditionError
+from translate.engines.padded import PaddedImage
+from translate.engines.sweep import Sweep, reduced
+from translate.errors import ItemError, ModelError, NotFoundError, PreconditionError
 from translate.images import codec, credentials
 from translate.images.mark import VERSION as MARK_VERSION
 from translate.images.mark import Mark, model_label, to_xmp
 from translate.images.resize import resize, short_side
 from translate.images.tensors import to_channels, to_pixels, to_tensor
 from translate.stores.contract import PutMode
+from translate.stores.patience import never
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from translate.batch.manifest import Item
     from translate.engines.contract import Engine
     from translate.images.credentials import Signer
     from translate.images.picture import ExifChoice, Frames, Limits, OutputFormat, Picture
-    from translate.provenance import Work
+    from translate.provenance import Sizes, Work
     from translate.stores.contract import ObjectInfo, ObjectStore
 
-MAX_WORKING_PIXELS = 8_000_000
-"""Largest working size, height times width: a generator of width 64 then needs some 8 GB. Larger images need
-``--size``, or end as ``input.too_large``."""
 COMPAT_PX = 256
 """Side to which ``--pixels compat`` squashes every image, as the reference's test script does."""
 COMPAT_SEED = 0
@@ -75,34 +78,66 @@ def decode(data: bytes, limits: Limits, frames: Frames, exif: ExifChoice = "drop
     return codec.decode(data, limits, frames=frames, exif=exif)
 
 
-def translate(picture: Picture, engine: Engine, work: Work) -> Picture:
+def translate(
+    picture: Picture, engine: Engine, work: Work, sizes: Sizes, stopped: Callable[[], bool] = never
+) -> Picture | None:
     """Translate a picture; the result has its height, width and alpha (``compat``: 256 x 256, without alpha).
 
-    Raises `ItemError` ``input.too_large`` or ``output.invalid``.
+    ``sizes`` say how large pictures are done; those in parts ask ``stopped`` between them, and are None from then on.
+    Raises `ItemError` ``input.too_large`` (a GPU has not enough memory, or the architecture is of one piece) or
+    ``output.invalid``.
     """
     if work.pixels == "compat":
         return _translate_compat(picture, engine)
     height, width = picture.pixels.shape[:2]
     inner = working_size(picture, work)
-    if inner[0] * inner[1] > MAX_WORKING_PIXELS:
-        raise ItemError(
-            "input.too_large",
-            f"{inner[1]} x {inner[0]} pixels are more than the {MAX_WORKING_PIXELS:,} "
-            "that can be translated at once; give a working size with --size",
-        )
-    x = to_channels(to_tensor(resize(picture.pixels, *inner, how="auto")), engine.translator.in_channels)
+    seen = resize(picture.pixels, *inner, how="auto")
     try:
-        y = engine.translate(x[None])[0]
+        if inner[0] * inner[1] <= sizes.whole_px:
+            pixels, notes = _whole(seen, engine), picture.notes
+        else:
+            exact = sizes.exact_px is None or inner[0] * inner[1] <= sizes.exact_px
+            found = _in_parts(seen, engine, stopped, exact=exact)
+            if found is None:
+                return None
+            pixels, notes = found, (*picture.notes, "in_parts" if exact else "approximate")
     except torch.OutOfMemoryError as error:  # of a GPU: nothing else has died of it
         raise ItemError(
             "input.too_large",
             f"{inner[1]} x {inner[0]} pixels need more memory than the {engine.device} device has free; give a smaller "
             "working size with --size",
         ) from error
-    _refuse_non_finite(bool(y.isfinite().all()))
-    pixels = to_pixels(y)
     _refuse_constant(picture.pixels, pixels)
-    return replace(picture, pixels=resize(pixels, height, width, how="auto"))
+    return replace(picture, pixels=resize(pixels, height, width, how="auto"), notes=notes)
+
+
+def _whole(seen: NDArray[np.uint8], engine: Engine) -> NDArray[np.uint8]:
+    x = to_channels(to_tensor(seen), engine.translator.in_channels)
+    return _levels(engine.translate(x[None])[0])
+
+
+def _in_parts(
+    seen: NDArray[np.uint8], engine: Engine, stopped: Callable[[], bool], *, exact: bool
+) -> NDArray[np.uint8] | None:
+    """With PyTorch, in the engine's precision (int8: in bfloat16); None if stopped."""
+    translator = engine.translator
+    try:
+        sweep = Sweep(translator, "float32" if engine.precision == "float32" else "bfloat16")
+    except ModelError as error:
+        raise ItemError("input.too_large", str(error)) from error
+    pixels = np.empty_like(seen)
+
+    def write(top: int, left: int, part: Tensor) -> None:
+        pixels[top : top + part.shape[2], left : left + part.shape[3]] = _levels(part[0])
+
+    alike = None if exact else PaddedImage(reduced(seen), translator)
+    return pixels if sweep.run(PaddedImage(seen, translator), write, stopped, alike) else None
+
+
+def _levels(y: Tensor) -> NDArray[np.uint8]:
+    """(C, H, W) of the network's output -> (H, W, 3) uint8; raises `ItemError` if it is not finite."""
+    _refuse_non_finite(bool(y.isfinite().all()))
+    return to_pixels(y)
 
 
 def working_size(picture: Picture, work: Work) -> tuple[int, int]:

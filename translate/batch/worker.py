@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from translate.images.mark import Mark
     from translate.images.picture import Frames, Limits, Picture
     from translate.models.translator import Translator
-    from translate.provenance import Work
+    from translate.provenance import Sizes, Work
     from translate.stores.contract import ObjectStore
 
 PIXELS_BYTES = 512 * 1024 * 1024
@@ -62,6 +62,7 @@ class Task:
     work: Work
     limits: Limits
     frames: Frames
+    sizes: Sizes
     replace_existing: bool = True
     """Whether an output that is there is replaced; else the item ends as skipped, ``output.exists``."""
 
@@ -131,7 +132,8 @@ class Worker:
     def do(self, item: Item) -> Entry | None:
         """One image through all stages; whatever is the image's own fault is its outcome.
 
-        None if the work was stopped before its turn at the network came, or while a store was away.
+        None if the work was stopped before its turn at the network came, while a large image was on its way through
+        it, or while a store was away.
         """
         ms: dict[str, float] = {}
         task = self._task
@@ -142,7 +144,10 @@ class Worker:
                     if self._stopped():
                         return None
                     with _timed(ms, "translate"):
-                        picture = stages.translate(picture, self._engine, task.work)
+                        translated = stages.translate(picture, self._engine, task.work, task.sizes, self._stopped)
+                    if translated is None:
+                        return None
+                    picture = translated
                 with _timed(ms, "encode"):
                     data = stages.encode(picture, item.format, task.work.quality, mark, self._signer)
                 digest = "sha256:" + hashlib.sha256(data).hexdigest()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from translate.doctor.finding import Finding
+from translate.engines.available import available_bytes
 from translate.engines.torch import has_bfloat16
-from translate.training.available import available_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -101,6 +101,7 @@ def _unknown(translator: Translator, name: str, kind: str) -> ModelError:
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Torch's own modules, and those that say what they look at."""
         return isinstance(m, Local) or super().is_leaf_module(m, module_qualified_name)
 
 
@@ -112,6 +113,7 @@ class _Shapes(fx.Interpreter):
         self.of: dict[fx.Node, tuple[int, ...]] = {}
 
     def run_node(self, n: fx.Node) -> Any:  # noqa: ANN401 - torch's own signature
+        """One step, as ever."""
         result = super().run_node(n)
         self.of[n] = tuple(getattr(result, "shape", ()))
         return result

@@ -6,6 +6,9 @@ has the margin that its layers look at; so the result is that of the whole image
 the passes over an image only what is small is kept, in the type that the engine computes in; layers at the image's own
 resolution are computed once for their statistics and again for what follows.
 
+Where not even that fits, the statistics can be those of a reduced copy, and nothing is kept: then memory does not grow
+with the image any more, and the result is near, but no longer that of the whole.
+
 **The same bytes.** Parts are cut by the network and the image's size alone, each is computed by one thread, and
 statistics are added up in the parts' order: neither memory nor the number of threads changes a bit.
 """
@@ -22,14 +25,18 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
-from translate.engines._image import PaddedImage
 from translate.engines._layers import IMAGE, read_layers
 from translate.engines._moments import merge, moments
 from translate.engines._part import Box, compute
-from translate.engines._passes import kept_values_per_px, plan_passes, working_values
+from translate.engines._passes import kept_values_per_px, last_pass, plan_passes, working_values
+from translate.engines.padded import PaddedImage
+from translate.images.resize import resize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from translate.engines._layers import Layer
     from translate.engines._moments import Moments
@@ -43,6 +50,10 @@ PART_BYTES = 48 * 2**20
 """Memory in which a part is computed. Small enough that the C library gives the same memory to every layer again."""
 LEAST_PART_PX = 32
 """A part's side, of its target, is never shorter."""
+LEAST_RADII = 4
+"""Nor, where everything is computed anew for each part, than this many times what a pixel looks each way."""
+REDUCED_PX = 2**22
+"""Most pixels of a copy that statistics are taken from."""
 DEFAULT_WIDTH = 64
 """Of a generator whose config has no ``width``."""
 
@@ -77,32 +88,58 @@ class Sweep:
 
         return result if self.run(PaddedImage(x, self._translator), write, stopped) else None
 
-    def run(self, image: PaddedImage, write: Callable[[int, int, Tensor], None], stopped: Callable[[], bool]) -> bool:
+    def run(
+        self,
+        image: PaddedImage,
+        write: Callable[[int, int, Tensor], None],
+        stopped: Callable[[], bool],
+        alike: PaddedImage | None = None,
+    ) -> bool:
         """Hand out the translation in parts; False if it was ``stopped`` before it was complete.
 
         ``write`` gets top and left in the picture and a part (1, out_channels, h, w) float32 in [-1, 1] on the CPU,
-        from several threads at once, each part once.
+        from several threads at once, each part once. With ``alike``, an image with about the same statistics, those
+        are taken, and nothing is kept of the image itself.
         """
-        work = _Work(self._layers, image, self._device, self._type)
+        work = _Work(self._layers, alike or image, self._device, self._type)
         began = time.perf_counter()
-        for number, each in enumerate(self._passes):
+        for number, each in enumerate(self._passes[:-1], start=1):
             if not work.go(each, write, stopped):
                 return False
-            _log.info("%d x %d pixels: layer %d of %d after %.0f s", *image.size[::-1], number + 1, len(self._passes),
-                      time.perf_counter() - began)
-        return True
+            _log.info("pass %d of %d ended after %.0f s", number, len(self._passes), time.perf_counter() - began)
+        if alike is None:
+            return work.go(self._passes[-1], write, stopped)
+        least_px = LEAST_RADII * self._translator.receptive_radius_px
+        last = _Work(self._layers, image, self._device, self._type, work.statistics, least_px)
+        return last.go(last_pass(self._layers), write, stopped)
+
+
+def reduced(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A copy (h, w, 3) of a picture (H, W, 3) with at most `REDUCED_PX` pixels, for its statistics."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, math.sqrt(REDUCED_PX / (height * width)))
+    return resize(pixels, max(1, int(height * scale)), max(1, int(width * scale)))
 
 
 class _Work:
     """One image on its way: what is kept of it, and the statistics known so far."""
 
-    def __init__(self, layers: list[Layer], image: PaddedImage, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        layers: list[Layer],
+        image: PaddedImage,
+        device: torch.device,
+        dtype: torch.dtype,
+        statistics: dict[int, Statistics] | None = None,
+        least_px: int = 0,
+    ) -> None:
         self._layers, self._image, self._device, self._type = layers, image, device, dtype
         height, width = image.size
         self._sizes = [(height * layer.side // layers[IMAGE].side, width * layer.side // layers[IMAGE].side)
                        for layer in layers]
         self._kept: dict[int, Tensor] = {}
-        self._statistics: dict[int, Statistics] = {}
+        self.statistics = statistics or {}
+        self._least_px = max(least_px, LEAST_PART_PX)
         self._threads = min(torch.get_num_threads(), MOST_THREADS) if device.type == "cpu" else 1
 
     def go(self, each: Pass, write: Callable[[int, int, Tensor], None], stopped: Callable[[], bool]) -> bool:
@@ -129,7 +166,7 @@ class _Work:
         if each.norms:
             count, mean, squares = merge(part for part in found if part is not None)
             known = mean.float().to(self._device), (squares / count).float().to(self._device)
-            self._statistics |= dict.fromkeys(each.norms, known)
+            self.statistics |= dict.fromkeys(each.norms, known)
         for index in each.frees:
             del self._kept[index]
         return True
@@ -138,7 +175,7 @@ class _Work:
         """Parts of about equal size that make up the target."""
         height, width = self._sizes[each.target]
         bytes_each = working_values(self._layers, each) * self._type.itemsize
-        side = max(LEAST_PART_PX, math.isqrt(int(PART_BYTES / bytes_each)))
+        side = max(self._least_px, math.isqrt(int(PART_BYTES / bytes_each)))
         for top, bottom in _cuts(height, side):
             for left, right in _cuts(width, side):
                 yield Box(top, bottom, left, right)
@@ -147,7 +184,7 @@ class _Work:
     def _compute(self, each: Pass, box: Box) -> Tensor:
         compact = self._type == torch.bfloat16
         with torch.autocast(self._device.type, torch.bfloat16, enabled=compact):
-            return compute(self._layers, each, box, self._sizes, self._read, self._statistics)
+            return compute(self._layers, each, box, self._sizes, self._read, self.statistics)
 
     def _read(self, index: int, box: Box) -> Tensor:
         if index != IMAGE:

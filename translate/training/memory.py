@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from translate.engines.available import available_bytes
 from translate.errors import ConfigError
 from translate.objectives.contract import build_objective
 from translate.training._live import LiveBytes
-from translate.training.available import available_bytes
 from translate.training.data import AHEAD, CACHE_BYTES
 from translate.training.networks import plan_networks, precision_of
 

@@ -18,13 +18,15 @@ from translate.images.picture import Picture
 from translate.images.resize import resize
 from translate.models.contract import build, parse_config
 from translate.models.translator import ModelFacts, Translator
-from translate.provenance import Work
+from translate.provenance import Sizes, Work
 from translate.stores import open_store
 from translate.stores.file import FileStore
 
 WORK = Work(
     model="t", model_digest="", size="native", format="keep", quality=92, pixels="exact", engine="torch-float32"
 )
+COMPAT = WORK.model_copy(update={"pixels": "compat"})
+SIZES = Sizes(whole_px=2**20, exact_px=None)
 
 
 class Shift(nn.Module):
@@ -50,6 +52,29 @@ def engine_of(network: nn.Module, **config) -> TorchEngine:
     return TorchEngine(Translator(network, facts), precision="float32")
 
 
+class Whole(nn.Module):
+    """Looks at the whole image in a way that nobody knows."""
+
+    def __init__(self, by: float) -> None:
+        super().__init__()
+        self.by = nn.Parameter(torch.tensor(by))
+
+    def forward(self, x):
+        return torch.flip(x, dims=(2,)) + self.by
+
+
+def tiny_translator() -> Translator:
+    """Drawn by lot; with instance norms, so that every pixel depends on all others."""
+    name, config = parse_config("generator", {"architecture": "resnet", "width": 4, "blocks": 1}, "t")
+    torch.manual_seed(0)
+    network = build("generator", name, config)
+    for parameter in network.parameters():
+        if parameter.ndim > 1:
+            nn.init.normal_(parameter, 0.0, 1.5 / parameter[0].numel() ** 0.5)
+    facts = ModelFacts(name="t", architecture=name, config=config.model_dump(), domains=Domains(a="a", b="b"))
+    return Translator(network, facts)
+
+
 def random_picture(height: int, width: int, alpha: bool = False) -> Picture:
     rng = np.random.default_rng(height * width)
     pixels = rng.integers(0, 200, (height, width, 3), dtype=np.uint8)
@@ -59,7 +84,7 @@ def random_picture(height: int, width: int, alpha: bool = False) -> Picture:
 @pytest.mark.parametrize(("height", "width"), [(24, 32), (1, 1), (1, 400), (23, 17)])
 def test_size_aspect_and_alpha_stay(height, width):
     before = random_picture(height, width, alpha=True)
-    after = stages.translate(before, engine_of(Shift(8 / 127.5)), WORK)
+    after = stages.translate(before, engine_of(Shift(8 / 127.5)), WORK, SIZES)
     assert after.pixels.shape == before.pixels.shape
     assert np.array_equal(after.pixels.astype(int), before.pixels.astype(int) + 8)
     assert np.array_equal(after.alpha, before.alpha)
@@ -68,20 +93,37 @@ def test_size_aspect_and_alpha_stay(height, width):
 def test_the_working_size_is_what_the_network_sees():
     network = Shift(0.0)
     work = WORK.model_copy(update={"size": 16})
-    after = stages.translate(random_picture(64, 96), engine_of(network), work)
+    after = stages.translate(random_picture(64, 96), engine_of(network), work, SIZES)
     assert network.seen == [(1, 3, 16, 24)]
     assert after.pixels.shape == (64, 96, 3)
-    stages.translate(random_picture(12, 20), engine_of(network), work)
+    stages.translate(random_picture(12, 20), engine_of(network), work, SIZES)
     assert network.seen[-1] == (1, 3, 12, 20), "smaller pictures are left as they are"
 
 
-def test_what_is_too_large_for_the_network_is_refused_before_it_runs():
-    network = Shift(0.0)
-    wide = Picture(np.zeros((2000, stages.MAX_WORKING_PIXELS // 2000 + 1, 3), np.uint8), None, "png")
-    with pytest.raises(ItemError, match=r"input.too_large.*--size"):
-        stages.translate(wide, engine_of(network), WORK)
-    assert network.seen == []
-    stages.translate(wide, engine_of(network), WORK.model_copy(update={"size": 8}))
+@pytest.mark.parametrize(("precision", "nearly_all"), [("float32", 1), ("bfloat16", 12)])
+def test_large_pictures_are_translated_in_parts_and_look_the_same(precision, nearly_all):
+    engine = TorchEngine(tiny_translator(), precision=precision)
+    before = random_picture(90, 130, alpha=True)
+    whole = stages.translate(before, engine, WORK, SIZES)
+    swept = stages.translate(before, engine, WORK, Sizes(whole_px=90 * 130 - 1, exact_px=90 * 130))
+    near = stages.translate(before, engine, WORK, Sizes(whole_px=50, exact_px=90 * 130 - 1))
+    assert (whole.notes, swept.notes, near.notes) == ((), ("in_parts",), ("approximate",))
+    assert np.array_equal(swept.alpha, before.alpha)
+    assert np.abs(swept.pixels.astype(int) - whole.pixels).max() <= nearly_all
+    assert np.ptp(whole.pixels) > 100
+
+
+def test_what_is_in_parts_can_be_stopped():
+    engine = TorchEngine(tiny_translator(), precision="float32")
+    asked = iter([False, False, True])
+    small = Sizes(whole_px=1, exact_px=None)
+    assert stages.translate(random_picture(64, 64), engine, WORK, small, lambda: next(asked, True)) is None
+
+
+def test_an_architecture_that_is_of_one_piece_is_refused_when_it_is_too_large():
+    small = Sizes(whole_px=1, exact_px=None)
+    with pytest.raises(ItemError, match=r"input.too_large.*'resnet' cannot be translated in parts.*--size"):
+        stages.translate(random_picture(64, 64), engine_of(Whole(0.0)), WORK, small)
 
 
 def test_what_a_gpu_has_no_memory_for_costs_that_image_and_not_the_run():
@@ -91,25 +133,25 @@ def test_what_a_gpu_has_no_memory_for_costs_that_image_and_not_the_run():
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     with pytest.raises(ItemError, match=r"input.too_large.*32 x 24 pixels need more memory .*--size"):
-        stages.translate(random_picture(24, 32), engine_of(Greedy(0.0)), WORK)
+        stages.translate(random_picture(24, 32), engine_of(Greedy(0.0)), WORK, SIZES)
 
 
 @pytest.mark.parametrize("by", [float("nan"), 5.0])
 def test_an_output_that_cannot_be_is_refused(by):
     with pytest.raises(ItemError, match=r"output.invalid"):
-        stages.translate(random_picture(24, 32), engine_of(Shift(by)), WORK)
+        stages.translate(random_picture(24, 32), engine_of(Shift(by)), WORK, SIZES)
     with pytest.raises(ItemError, match=r"output.invalid"):
-        stages.translate(random_picture(24, 32), engine_of(Shift(by)), WORK.model_copy(update={"pixels": "compat"}))
+        stages.translate(random_picture(24, 32), engine_of(Shift(by)), COMPAT, SIZES)
 
 
 def test_a_flat_input_may_have_a_flat_output():
     flat = Picture(np.full((16, 16, 3), 90, np.uint8), None, "png")
-    assert stages.translate(flat, engine_of(Shift(0.0)), WORK).pixels.shape == (16, 16, 3)
+    assert stages.translate(flat, engine_of(Shift(0.0)), WORK, SIZES).pixels.shape == (16, 16, 3)
 
 
 def test_compat_is_squashed_and_truncated():
     before = random_picture(64, 96, alpha=True)
-    after = stages.translate(before, engine_of(Shift(0.5 / 127.5)), WORK.model_copy(update={"pixels": "compat"}))
+    after = stages.translate(before, engine_of(Shift(0.5 / 127.5)), COMPAT, SIZES)
     assert after.alpha is None
     # Half a level added and truncated is the squashed picture itself; rounding would give one more.
     assert np.array_equal(after.pixels, resize(before.pixels, 256, 256, how="bicubic"))
@@ -120,9 +162,8 @@ def test_compat_with_dropout_repeats_itself():
         "generator", {"architecture": "resnet", "width": 4, "blocks": 1, "dropout": True}, "t"
     )
     engine = engine_of(build("generator", architecture, config), dropout=True)
-    work = WORK.model_copy(update={"pixels": "compat"})
-    first = stages.translate(random_picture(32, 32), engine, work).pixels
-    assert np.array_equal(first, stages.translate(random_picture(32, 32), engine, work).pixels)
+    first = stages.translate(random_picture(32, 32), engine, COMPAT, SIZES).pixels
+    assert np.array_equal(first, stages.translate(random_picture(32, 32), engine, COMPAT, SIZES).pixels)
 
 
 def test_a_source_must_be_the_one_that_was_listed():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from translate.training.available import available_bytes
+from translate.engines.available import available_bytes
 
 GIB = 2**30
 
