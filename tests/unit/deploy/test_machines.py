@@ -140,8 +140,10 @@ def test_the_image_is_pinned_and_not_root():
     assert all(rest.startswith("${PYTHON}") for name, rest in found if name == "FROM")
     [user] = [rest for name, rest in found if name == "USER"]
     assert all(int(number) > 0 for number in user.split(":"))
-    [installing] = [rest for name, rest in found if name == "RUN" and "bin/pip install" in rest]
+    [installing] = [rest for name, rest in found if name == "RUN" and "--extra-index-url" in rest]
     assert "--constraint constraints.txt" in installing
+    pip = re.search(r"^PIP := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+    assert any(rest.endswith(f" pip=={pip}") for _, rest in found)
     extras = re.search(r"'\.\[(.*?)\]'", installing)[1].split(",")
     assert set(extras) == set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
 
