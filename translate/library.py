@@ -98,7 +98,8 @@ def open_translator(
         registry_url=registry,
         device=device,
     )
-    return ImageTranslator(*resolve(job))
+    resolved = resolve(job)
+    return ImageTranslator(resolved.task, resolved.engine)
 
 
 def _named(name: str) -> tuple[Pipeline | None, str | None]:

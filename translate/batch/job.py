@@ -31,7 +31,7 @@ from translate.stores.contract import PutMode
 from translate.stores.patience import PatientStore, bare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from translate.batch.executor import Executor
     from translate.batch.holding import Held
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from translate.engines.torch import Device
     from translate.pages.run import Failure
     from translate.progress import Listener
+    from translate.provenance import Work
     from translate.stores.contract import ObjectStore
 
 
@@ -64,8 +65,10 @@ class Job:
     overwrite: Overwrite = "changed"
     registry_url: str | None = None
     device: Device = "auto"
+    choice: str = "auto"
+    """Name of an engine, or ``auto``: see `translate.engines.choice`."""
     engine: str | None = None
-    """Name of the engine of workers elsewhere; None: what this machine has for the device."""
+    """Name of the engine of workers elsewhere; None: what is chosen on this machine."""
     same_place: bool = True
     """Whether equal URLs of both stores mean the same place (not so at two S3 endpoints)."""
 
@@ -82,6 +85,10 @@ class Prepared:
     """The lease of the output from before the planning; None if the plan is only to be looked at."""
     begun: Begun | None = None
     """The unfinished run that this goes on with; None for a new run."""
+    why_engine: str = ""
+    """Why this engine, in a line; empty where there was nothing to choose."""
+    calibrated: bytes | None = None
+    """Weights of the engine, to be put beside the plan."""
 
     @property
     def left(self) -> int:
@@ -134,16 +141,23 @@ def prepare(
         begun = read_begun(job.output, unfinished, listener)
         plan = Plan(Rest(job.output, unfinished.run).items, unfinished.considered)
         return Prepared(job, task, engine, plan, seen, begun)
-    task, engine = resolve(job)
-    notebook.forget_plan()
-    if job.overwrite in ("changed", "stale"):
-        note_history(job.output, notebook, listener)
+
+    def past() -> Iterable[Work]:
+        notebook.forget_plan()
+        if job.overwrite in ("changed", "stale"):
+            note_history(job.output, notebook, listener)
+        return notebook.works.values()
+
+    resolved = resolve(job, past)
+    task = resolved.task
     if job.overwrite == "never" or notebook.has_past():
         notebook.note_outputs(_outputs(job.output, listener))
     plan = planning.make_plan(job.source, notebook, task.work, job.overwrite, job.selection, listener)
     if job.same_place:
         conflicts.refuse_replacing_sources(job.source, job.output, plan.items())
-    return Prepared(job, task, engine, plan, seen)
+    return Prepared(
+        job, task, resolved.engine, plan, seen, why_engine=resolved.why_engine, calibrated=resolved.calibrated
+    )
 
 
 def run(
@@ -247,6 +261,8 @@ def _outputs(store: ObjectStore, listener: Listener) -> Iterator[str]:
 
 def _write_plan(prepared: Prepared, run_id: str, held: Held | None) -> PlanRecord:
     job, work = prepared.job, prepared.task.work
+    if prepared.calibrated is not None:
+        job.output.put(layout.calibrated_key(work.engine), prepared.calibrated, content_type="application/zip")
     units = manifest.write_units(job.output, run_id, manifest.cut(prepared.plan.items(), prepared.plan.count))
     record = PlanRecord(
         run=run_id,

@@ -1,6 +1,7 @@
 """Where a run's records lie beside the outputs, and what a run is called.
 
 _translate/lease.json                        who writes here, see `translate.batch.lease`
+_translate/calibrated/openvino-int8-<digest>.zip   weights of an engine in int8, calibrated on images of this job
 _translate/probe                             empty: whether the store refuses what it should, and its clock
 _translate/runs/<run>/units/000000.jsonl     the plan's units of work, a line each
 _translate/runs/<run>/plan.json              marker: the plan is complete
@@ -49,6 +50,11 @@ def ledger_key(run: str, unit: int, *, stopped: bool = False) -> str:
 def report_key(run: str) -> str:
     """The page for people."""
     return run_prefix(run) + "report.html"
+
+
+def calibrated_key(engine: str) -> str:
+    """The weights of an engine whose name says which."""
+    return f"{RESERVED}calibrated/{engine}.zip"
 
 
 def summary_key(run: str) -> str:

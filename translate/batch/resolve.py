@@ -3,74 +3,112 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
-from translate.batch import stages
-from translate.batch.worker import Task
-from translate.engines.opening import open_engine
+from translate.batch import sampling, stages
+from translate.batch.worker import Task, read_calibrated
+from translate.engines.calibration import IMAGES, calibrate
+from translate.engines.choice import choose, open_checked
+from translate.engines.opening import device_of, open_engine, refuse_unknown
+from translate.engines.sizes import sizes_for
+from translate.engines.torch import engine_name, pick_device
 from translate.errors import ModelError, UsageError, WorkDigestError
-from translate.images.picture import Limits
+from translate.models.foreign import SUFFIXES
 from translate.provenance import Work
+from translate.registry import ModelRegistry, open_model
+from translate.stores import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
     from translate.batch.job import Job
     from translate.engines.contract import Engine
-    from translate.provenance import PlanRecord
+    from translate.models.translator import Translator
+    from translate.provenance import PlanRecord, Sizes
 
 
-def resolve(job: Job, planned: str | None = None) -> tuple[Task, Engine]:
-    """Load the model; the task names exactly this version and engine for every worker.
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What exactly is done, and with what."""
 
-    ``planned`` is the engine of a plan that is gone on with.
-    Places are made absolute: a worker has its own working folder and environment.
+    task: Task
+    engine: Engine
+    """Of this process; workers elsewhere may have another, see `Job.engine`."""
+    why_engine: str
+    """Why this one, in a line; empty where there was nothing to choose."""
+    calibrated: bytes | None
+    """Its weights, if they were calibrated just now."""
+
+
+def resolve(job: Job, past: Callable[[], Iterable[Work]] = tuple) -> Resolved:
+    """Load the model and choose the engine; the task names exactly this version and engine for every worker.
+
+    ``past`` reads by what work the outputs that are there were made, the latest last: the engine stays theirs.
+    Raises `UsageError` if the engine that was asked for is not to be had, or is too far from float32.
     """
-    from translate.engines.sizes import sizes_for
-    from translate.models.foreign import SUFFIXES
-    from translate.registry import ModelRegistry, open_model
-    from translate.stores import open_store
-
     translator = open_model(job.model, job.registry_url)
-    engine = open_engine(_engine_here(job, planned), translator)
-    path = os.sep in job.model or job.model.endswith(SUFFIXES)
-    reference = job.model if path else translator.facts.reference
-    settings = job.settings
-    work = Work(
-        model=reference,
-        model_digest=translator.facts.digest,
-        size=settings.size,
-        format=settings.format,
-        quality=settings.quality,
-        pixels=settings.pixels,
-        engine=job.engine or engine.name,
-        exif=settings.exif,
-        mark=stages.marking(),
-    )
-    task = Task(
-        source=job.source,
-        output=job.output,
-        model=os.path.abspath(reference) if path and "://" not in reference else reference,  # noqa: PTH100
-        registry_url=open_store(ModelRegistry(job.registry_url).url).url,
-        work=work,
-        replace_existing=job.overwrite != "never",
-        limits=Limits(max_pixels=int(settings.max_megapixels * 1_000_000)),
-        frames=settings.frames,
-        sizes=sizes_for(engine),
-    )
-    return task, engine
+    alike = [work.engine for work in past() if work.model_digest == translator.facts.digest]
+    chosen = _choose(job, translator, alike)
+    return Resolved(_task(job, translator, chosen.engine, sizes_for(chosen.engine)), *chosen)
 
 
-def _engine_here(job: Job, planned: str | None) -> str:
-    """Name of the engine of this process; workers elsewhere have that of the job, if it names one."""
-    from translate.engines.torch import engine_name
+class _Chosen(NamedTuple):
+    engine: Engine
+    why: str = ""
+    calibrated: bytes | None = None
 
+
+def _choose(job: Job, translator: Translator, alike: Sequence[str]) -> _Chosen:
+    """The engine of this process: what was asked for, that of the outputs ``alike``, or the fastest."""
+    work = _work(job, translator, "")
+    name = job.choice
+
+    @cache
+    def images() -> list[sampling.Pixels]:
+        return sampling.first_images(job, work)
+
+    if job.settings.pixels == "compat" or job.engine:
+        return _Chosen(open_engine(_without_choice(job), translator))
+    if name == "openvino-int8":
+        return _in_int8(job, translator, alike)
+    if name != "auto":
+        refuse_unknown(name)
+        if job.device not in ("auto", device_of(name)):
+            raise UsageError(f"--engine {name} does not compute on the device {job.device}; leave out one of them")
+        return _Chosen(open_checked(name, translator, images, read_calibrated(job.output, name)))
+    if alike and device_of(alike[-1]) == pick_device(job.device):
+        return _Chosen(open_engine(alike[-1], translator, read_calibrated(job.output, alike[-1])))
+    count = sampling.count_images(job.source, job.selection)
+    chosen = choose(translator, job.device, count, images, lambda: sampling.shipped_images(job, work))
+    return _Chosen(chosen.engine, chosen.why)
+
+
+def _without_choice(job: Job) -> str:
+    """The only engine that this process can have for ``pixels: compat`` and beside workers with an engine of their
+    own; raises `UsageError` if another was asked for."""
     if job.settings.pixels == "compat":  # the reference's test script computes in float32, on the processor
-        if job.engine:
-            raise UsageError("--pixels compat computes on processors; leave out --gpus-per-worker")
+        if job.engine or job.choice not in ("auto", "torch-float32"):
+            raise UsageError("--pixels compat computes in float32 on processors; leave out "
+                             + ("--gpus-per-worker" if job.engine else "--engine"))
         return "torch-float32"
-    if job.engine:
-        return engine_name("cpu")
-    return planned or engine_name(job.device)
+    if job.choice not in ("auto", job.engine):
+        raise UsageError(f"--engine {job.choice} is not what workers with a GPU have ({job.engine}); leave it out")
+    return engine_name("cpu")
+
+
+def _in_int8(job: Job, translator: Translator, alike: Sequence[str]) -> _Chosen:
+    """Calibrated as for the outputs that are there, else on a spread of the input."""
+    for name in reversed(alike):
+        if (known := read_calibrated(job.output, name)) is not None:
+            return _Chosen(open_engine(name, translator, known))
+    from translate.engines.openvino import name_of
+
+    images = sampling.spread_images(job, _work(job, translator, ""), IMAGES)
+    calibrated = calibrate(translator, images)
+    engine = open_checked(name_of(calibrated), translator, lambda: images, calibrated)
+    return _Chosen(engine, f"engine {engine.name}, calibrated on {len(images)} images of the input", calibrated)
 
 
 def resolve_as_planned(job: Job, record: PlanRecord) -> tuple[Task, Engine]:
@@ -78,8 +116,12 @@ def resolve_as_planned(job: Job, record: PlanRecord) -> tuple[Task, Engine]:
 
     Raises `WorkDigestError` if either is not to be had.
     """
+    job = replace(job, model=record.work.model)
     try:
-        task, engine = resolve(replace(job, model=record.work.model), record.work.engine)
+        translator = open_model(job.model, job.registry_url)
+        here = _without_choice(job) if job.engine else record.work.engine
+        engine = open_engine(here, translator, read_calibrated(job.output, here))
+        task = _task(job, translator, engine, record.sizes or sizes_for(engine))
         problems = record.work.differences(task.work)
     except (ModelError, UsageError) as error:
         problems = [str(error)]
@@ -90,4 +132,40 @@ def resolve_as_planned(job: Job, record: PlanRecord) -> tuple[Task, Engine]:
             "--overwrite stale to begin anew and make what is there anew too, or --overwrite never to keep what is "
             "there and fill the gaps"
         )
-    return replace(task, sizes=record.sizes or task.sizes), engine
+    return task, engine
+
+
+def _work(job: Job, translator: Translator, engine: str) -> Work:
+    settings = job.settings
+    return Work(
+        model=job.model if _is_path(job.model) else translator.facts.reference,
+        model_digest=translator.facts.digest,
+        size=settings.size,
+        format=settings.format,
+        quality=settings.quality,
+        pixels=settings.pixels,
+        engine=engine,
+        exif=settings.exif,
+        mark=stages.marking(),
+    )
+
+
+def _task(job: Job, translator: Translator, engine: Engine, sizes: Sizes) -> Task:
+    """Places are made absolute: a worker has its own working folder and environment."""
+    work = _work(job, translator, job.engine or engine.name)
+    is_relative = _is_path(job.model) and "://" not in job.model
+    return Task(
+        source=job.source,
+        output=job.output,
+        model=os.path.abspath(work.model) if is_relative else work.model,  # noqa: PTH100
+        registry_url=open_store(ModelRegistry(job.registry_url).url).url,
+        work=work,
+        limits=sampling.limits_of(job),
+        frames=job.settings.frames,
+        sizes=sizes,
+        replace_existing=job.overwrite != "never",
+    )
+
+
+def _is_path(model: str) -> bool:
+    return os.sep in model or model.endswith(SUFFIXES)

@@ -46,6 +46,7 @@ def asked(job: Job) -> Asked:
     return Asked(
         model=job.model,
         device=job.device,
+        engine=job.choice,
         settings=job.settings.model_dump(exclude={"fail_share"}),
         include=selection.include,
         exclude=selection.exclude,

@@ -10,6 +10,7 @@ from translate.batch.job import Job, Prepared, prepare
 from translate.batch.manifest import read_units
 from translate.batch.planning import Selection
 from translate.config import Run, validate
+from translate.engines.opening import device_of
 from translate.errors import WorkDigestError
 from translate.progress import Progress, silent
 
@@ -88,6 +89,7 @@ def prepare_retry(
         overwrite="never" if record.overwrite == "never" else "always",
         registry_url=registry_url,
         device=device,
+        choice=work.engine if engine is None and device in ("auto", device_of(work.engine)) else "auto",
         engine=engine,
         same_place=same_place,
     )

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from translate.batch import stages
+from translate.batch import layout, stages
 from translate.batch.allowance import Allowance
 from translate.batch.breaker import Breaker
 from translate.batch.ledger import EXISTS, Entry, unhappy
 from translate.batch.pace import MOST, Pace
 from translate.engines import opening
-from translate.errors import AccessError, ItemError, ModelError, UnavailableError
+from translate.errors import AccessError, ItemError, ModelError, NotFoundError, UnavailableError
 from translate.images.credentials import open_signer
 from translate.stores.patience import PatientStore, never
 
@@ -70,14 +70,24 @@ class Task:
 def open_engine(task: Task, translator: Translator) -> Engine:
     """The model that was planned with, on the engine that was planned with, whatever else this machine has.
 
-    Raises `ModelError` if the model is another by now, `UsageError` if the engine's device is not here.
+    Raises `ModelError` if the model is another by now, `UsageError` if this machine can't have the engine.
     """
     if translator.facts.digest != task.work.model_digest:
         raise ModelError(
             f"model {task.model!r} has digest {translator.facts.digest}, but the run was planned with "
             f"{task.work.model_digest}: it was replaced meanwhile. Run again"
         )
-    return opening.open_engine(task.work.engine, translator)
+    return opening.open_engine(task.work.engine, translator, read_calibrated(task.output, task.work.engine))
+
+
+def read_calibrated(output: ObjectStore, engine: str) -> bytes | None:
+    """The calibrated weights that an engine's name tells of; None if it tells of none, or they are not there."""
+    if not opening.is_calibrated(engine):
+        return None
+    try:
+        return output.get(layout.calibrated_key(engine)).data
+    except NotFoundError:
+        return None
 
 
 class Worker:

@@ -83,6 +83,12 @@ def show_plan(prepared: Prepared, *, as_json: bool) -> None:
     console.result(f"to read: {_bytes(considered.bytes)}; expected time: {time_text} ({readable(expected.basis)})")
 
 
+def show_engine(prepared: Prepared, *, as_json: bool) -> None:
+    """Which engine was chosen and why, where there was a choice."""
+    if prepared.why_engine and not as_json:
+        console.remark(prepared.why_engine)
+
+
 def show_begun(begun: Begun, *, as_json: bool) -> None:
     """A run that was not finished is gone on with."""
     if not as_json:

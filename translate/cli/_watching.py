@@ -13,7 +13,7 @@ from translate.batch.job import Job, prepare
 from translate.batch.notebook import Notebook
 from translate.batch.watch import Pause, fingerprint, settled
 from translate.cli import console
-from translate.cli._run_results import show_begun
+from translate.cli._run_results import show_begun, show_engine
 from translate.cli._running import do, show_end
 from translate.cli._secrets import redact
 from translate.errors import ItemsFailedError, LockedError, TranslateError, UnavailableError
@@ -89,6 +89,7 @@ class _Rounds:
             return prepare(self._job, listener, notebook=self._notebook)
 
     def _translate(self, prepared: Prepared) -> bool:
+        show_engine(prepared, as_json=self._as_json)
         if prepared.begun is not None:
             show_begun(prepared.begun, as_json=self._as_json)
         with console.progress(self._job.pipeline or self._job.model, as_json=self._as_json) as listener:

@@ -117,6 +117,9 @@ def run(
     ] = None,
     keys: Annotated[str | None, typer.Option(metavar="FILE", help="Exactly these keys, one a line.")] = None,
     device: DeviceChoice = Device.auto,
+    engine: Annotated[
+        str, typer.Option(metavar="auto|NAME", help="What computes, e.g. openvino-int8; auto: the fastest, measured.")
+    ] = "auto",
     size: Annotated[
         str | None,
         typer.Option(
@@ -199,6 +202,7 @@ def run(
         overwrite=overwrite.value,
         registry_url=registry,
         device=device.value,
+        engine=engine,
     )
     if watch:
         from translate.cli._watching import watch_input
@@ -215,6 +219,7 @@ def run(
         asked["device"], asked["engine"] = engine_of_workers(executor.value, crew, device.value)
         prepared = prepare(Job(**asked), listener, plan_only=dry_run)
         results.refuse_empty(prepared)
+        results.show_engine(prepared, as_json=as_json)
         if prepared.begun is not None and not dry_run:
             results.show_begun(prepared.begun, as_json=as_json)
         ended, stopped_by = None, 0
@@ -269,6 +274,7 @@ def _asked(
     overwrite: OverwriteName,
     registry_url: str | None,
     device: DeviceName,
+    engine: str,
 ) -> dict[str, Any]:
     """Everything that was asked for, as the fields of a `Job`; contradictions end here.
 
@@ -302,6 +308,7 @@ def _asked(
         "overwrite": overwrite,
         "registry_url": registry_url,
         "device": device,
+        "choice": engine,
         "same_place": endpoints[0] == endpoints[1] or "://" not in (source or "") + (output or ""),
     }
 
