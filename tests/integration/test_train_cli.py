@@ -48,6 +48,32 @@ def test_train_publish_and_run(place):
 
 
 @pytest.mark.usefixtures("place")
+def test_a_later_version_says_where_it_came_from_and_does_not_serve_before_it_is_promoted():
+    translate("train", "--pipeline", "waves.yaml", "--data", "data", "--publish", "waves")
+    models = ModelRegistry("models")
+    models.promote("waves@1")
+    said = translate("train", "--pipeline", "waves.yaml", "--data", "data", "--publish", "waves", "--from", "waves",
+                     "--output", "again", "--set", "train.data.test_a=trainA", "--set", "train.data.test_b=trainB",
+                     "--set", "train.evaluation={every_images: 8, images: 4}")
+    assert said.splitlines()[-1] == ("waves still means waves@1; to promote the new one: translate models promote "
+                                     "waves@2")
+    first, second = models.document("waves"), models.document("waves@2")
+    assert (first.version, first.provenance["parent"], first.provenance["parent_digest"]) == (1, None, None)
+    assert (second.provenance["parent"], second.provenance["parent_digest"]) == ("waves@1", first.digest)
+    assert second.provenance["data_digest"] == first.provenance["data_digest"], "the same images"
+    assert second.provenance["data_digest"].startswith("sha256:")
+    pipeline = json.loads(models.file("waves@2", "pipeline.json"))
+    assert pipeline["training"]["evaluation"]["images"] == 4
+    assert models.evaluations("waves@1") == []
+    (scored,) = models.evaluations("waves@2")
+    assert (scored.source, scored.target, scored.source_images, scored.size_px) == ("trainA", "trainB", 4, 32)
+    assert scored.data.endswith("/data")
+    assert "On 4 held-out images at 32 px" in models.file("waves@2", "card.md").decode()
+    assert [each.target for each in models.evaluations("unwaves@2")] == ["trainA"]
+    assert "pipeline.training.data.test_a" in translate("models", "compare", "waves", "waves@2")
+
+
+@pytest.mark.usefixtures("place")
 def test_the_same_command_goes_on_and_a_longer_one_too():
     first = ("train", "--pipeline", "waves.yaml", "--data", "data", "--json")
     assert json.loads(translate(*first).splitlines()[-1])["images"] == 8

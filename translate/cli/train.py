@@ -91,11 +91,17 @@ def train(
     with console.progress("training", as_json=as_json) as listener:
         trained = run_training(training, open_input(data), open_store(place), begin=begin, minutes=minutes,
                                resume=resume == "auto", on_progress=listener, pipeline=resolved.name)
-    names = publish_models(trained, resolved, ModelRegistry(registry), publish, data) if publish is not None else []
+    models = ModelRegistry(registry)
+    names = publish_models(trained, resolved, models, publish, data) if publish is not None else []
     if as_json:
         console.result_json({"event": "trained", "images": trained.seen, "seconds": trained.seconds, "output": place,
                              "published": names})
         return
     console.result(f"{trained.seen} images in {duration(trained.seconds)}; samples and checkpoints: {place}")
-    for name in names:
-        console.result(f"published {name}")
+    for published in names:
+        console.result(f"published {published}")
+    for published in names:
+        name = published.partition("@")[0]
+        if (champion := models.pointers(name).champion) is not None:
+            console.result(f"{name} still means {name}@{champion}; to promote the new one: translate models promote "
+                           f"{published}")

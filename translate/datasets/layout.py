@@ -5,6 +5,7 @@ Training and `translate.datasets.check` both read a set through `list_set`, so t
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -67,6 +68,25 @@ class ImageSet:
     test_a: Images
     test_b: Images
     findings: list[Finding]
+
+    @property
+    def keys(self) -> set[str]:
+        """Of every image."""
+        parts = (self.a, self.b, self.answers_a, self.answers_b, self.test_a, self.test_b)
+        return {source.key for images in parts for source in images.values()}
+
+
+def digest_of_set(store: ObjectStore, config: Data, found: ImageSet) -> str:
+    """``sha256:<hex>`` of the listing of a set: the keys and ETags of its images. Another listing, no image is read.
+
+    ETags are the store's own: a copy elsewhere has another digest. Raises `StoreError`.
+    """
+    folders = (config.a, config.b, config.answers_a, config.answers_b, config.test_a, config.test_b, config.pairs,
+               config.test_pairs)
+    listed = [""] if config.layout == "manifest" else [f"{name.strip('/')}/".lstrip("/") for name in folders if name]
+    keys = found.keys
+    lines = {f"{info.key!a} {info.etag!a}\n" for prefix in listed for info in store.list(prefix) if info.key in keys}
+    return "sha256:" + hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
 def list_set(store: ObjectStore, config: Data) -> ImageSet:

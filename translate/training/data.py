@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import default_collate
 
 from translate.datasets.folder import read_pixels
-from translate.datasets.layout import list_set
+from translate.datasets.layout import digest_of_set, list_set
 from translate.errors import DataError
 from translate.images import tensors
 from translate.images.augment import Augment
@@ -52,6 +52,7 @@ class TrainingData:
             raise DataError(f"something is wrong with the training set in {store.url}, in {len(found.findings)} "
                             f"place(s), which `translate data check` lists: {first}")
         self._files = _Files(store, cache_bytes)
+        self._store, self._set = store, found
         self._config = config
         self._seed = seed
         self._a, self._b = found.a, found.b
@@ -64,6 +65,10 @@ class TrainingData:
         """Counts, for the status line."""
         answers = len(self._answers["a"]) + len(self._answers["b"])
         return f"{len(self._a)} images of a, {len(self._b)} of b" + (f", {answers} answers" if answers else "")
+
+    def digest(self) -> str:
+        """Of the set as it is listed now, see `digest_of_set`."""
+        return digest_of_set(self._store, self._config, self._set)
 
     def batches(self, seen: int, batch: int, part: slice = slice(None)) -> Generator[dict[str, Tensor]]:
         """Endless batches from the ``seen``-th image on, prepared ahead in threads; only ``part`` of each batch."""

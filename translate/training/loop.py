@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from translate.config import Training
     from translate.images.picture import Picture
+    from translate.metrics.evaluate import Evaluation
     from translate.models.contract import ArchitectureConfig
     from translate.progress import Listener
     from translate.stores.contract import ObjectStore
@@ -67,10 +68,16 @@ class Trained:
     """Why these weights, in words."""
     parent: str | None
     """The model that the training began from."""
+    parent_digest: str | None
+    """Of its weights."""
     config_digest: str
     precision: str
     data: str
     """What was trained on, in words."""
+    data_digest: str
+    """Of its listing, see `translate.datasets.layout.digest_of_set`."""
+    evaluations: Mapping[str, Evaluation]
+    """By role: what these generators score on held-out images; empty if the pipeline asks for none."""
     sheets: Mapping[str, Picture]
     """By role: inputs above, translations below."""
 
@@ -118,6 +125,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     for network in networks.values():
         network.to(place)
     images = TrainingData(data, training.data, seed=training.seed, cache_bytes=cache_bytes)
+    data_digest = images.digest() if group.rank == 0 else ""
     selection = Selection(training, data, objective.directions, architecture, configs)
     precision = precision_of(training.precision, place)
     state = State(
@@ -242,9 +250,11 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
                 network.load_state_dict(kept[name])
     translated = translate_samples(state.averages, objective.directions, shown)
     sheets = {role: sample_sheet({role: rows}) for role, rows in translated.items()}
-    parent = None if begin is None else begin.reference
+    evaluations = selection.evaluate(state.averages) if group.rank == 0 else {}
+    parent, parent_digest = (None, None) if begin is None else (begin.reference, begin.digest)
     return Trained(state.averages, state.networks, objective.directions, architecture, configs, seen, state.seconds,
-                   chosen_by, parent, config_digest, precision, images.describe(), sheets)
+                   chosen_by, parent, parent_digest, config_digest, precision, images.describe(), data_digest,
+                   evaluations, sheets)
 
 
 def _digest(values: Mapping[str, Any], begin: Beginning | None) -> str:

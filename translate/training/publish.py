@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,13 +10,16 @@ import torch
 import translate
 from translate.config import Domains
 from translate.images.codec import encode
+from translate.metrics.record import record_of
 from translate.models.translator import ModelFacts
+from translate.registry.comparison import PIPELINE_FILE
 from translate.training.roles import ROLES_FILE, pack_roles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from translate.config import Pipeline
+    from translate.metrics.evaluate import Evaluation
     from translate.registry import ModelRegistry
     from translate.training.loop import Trained
 
@@ -48,7 +52,7 @@ def publish_direction(
     data_url: str,
     more: Mapping[str, Any] | None = None,
 ) -> str:
-    """Publish the averaged generator of one direction, with all roles of its game beside it.
+    """Publish the averaged generator of one direction; beside it all roles of its game, its pipeline, and its figures.
 
     ``more`` is added to its provenance. Returns ``name@version``.
     """
@@ -68,10 +72,12 @@ def publish_direction(
             "training_digest": trained.config_digest,
             "role": role,
             "data": data_url,
+            "data_digest": trained.data_digest,
             "data_summary": trained.data,
             "images_seen": trained.seen,
             "chosen_by": trained.chosen_by,
             "parent": trained.parent,
+            "parent_digest": trained.parent_digest,
             "seconds": round(trained.seconds),
             "precision": trained.precision,
             "seed": pipeline.training.seed,
@@ -80,7 +86,11 @@ def publish_direction(
     )
     weights = pipeline.training.weights
     files = {"card.md": _card(facts, trained).encode(), "card.jpg": encode(trained.sheets[role], "jpeg", 90),
+             PIPELINE_FILE: json.dumps(pipeline.model_dump(mode="json"), indent=1).encode(),
              ROLES_FILE: pack_roles(trained.networks, weights)}
+    if role in trained.evaluations:
+        scored = record_of(trained.evaluations[role])
+        files[scored.key] = scored.data_bytes
     return registry.publish(name, trained.generators[role], facts, files, dtype=weights)
 
 
@@ -100,5 +110,17 @@ Translates *{facts.domains.a}* into *{facts.domains.b}*.
 | weights | {trained.chosen_by} |
 | pipeline | {facts.provenance["pipeline"]}, `{facts.provenance["pipeline_digest"]}` |
 
-Not yet evaluated on held-out images: `translate evaluate` does that.
+{_scored(trained.evaluations.get(facts.provenance["role"]))}
 """
+
+
+def _scored(found: Evaluation | None) -> str:
+    if found is None:
+        return "Not yet evaluated on held-out images: `translate evaluate` does that."
+    distances = {name: f"{value.value:.4f} ± {value.spread:.4f}" for name, value in found.output.distances.items()}
+    nothing = {name: f"{value.value:.4f}" for name, value in found.nothing.distances.items()}
+    distances |= {name: f"{value:.4f}" for name, value in found.output.means.items()}
+    nothing |= {name: f"{value:.4f}" for name, value in found.nothing.means.items()}
+    rows = "\n".join(f"| {name} | {value} | {nothing[name]} |" for name, value in distances.items())
+    return (f"On {found.source_images} held-out images at {found.size_px} px, judged by {found.judge}:\n\n"
+            f"| measure | this model | doing nothing |\n|---|---|---|\n{rows}")

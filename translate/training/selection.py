@@ -15,7 +15,10 @@ from translate.models.translator import ModelFacts, Translator
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from torch import nn
+
     from translate.config import Training
+    from translate.metrics.evaluate import Evaluation
     from translate.models.contract import ArchitectureConfig
     from translate.stores.contract import ObjectStore
     from translate.training.state import State
@@ -54,14 +57,16 @@ class Selection:
             self._evaluators[role] = Evaluator(data, source=here, target=there, pairs=pairs,
                                                size_px=training.data.crop_px, limit=self._config.images)
 
+    def evaluate(self, generators: Mapping[str, nn.Module]) -> dict[str, Evaluation]:
+        """The figures of every direction's generator, by role; none without ``training.evaluation``."""
+        return {role: evaluator.evaluate(Translator(copy.deepcopy(generators[role]).cpu(), self._facts(role)))
+                for role, evaluator in self._evaluators.items()}
+
     def consider(self, state: State) -> None:
         """Evaluate, note the figures in ``state.evaluations``, and keep a snapshot if it is the best so far."""
         assert self._config is not None
-        scores = {}
-        for role, evaluator in self._evaluators.items():
-            network = copy.deepcopy(state.averages[role]).cpu()
-            found = evaluator.evaluate(Translator(network, self._facts(role)))
-            scores[role] = {"kid": found.output.distances[f"kid-{found.judge}"].value, **found.output.means}
+        scores = {role: {"kid": found.output.distances[f"kid-{found.judge}"].value, **found.output.means}
+                  for role, found in self.evaluate(state.averages).items()}
         figure = fmean(score[self._config.best_by] for score in scores.values())
         measure = f"{self._config.best_by} on {self._config.images} held-out images or fewer"
         to_beat = state.best.figure if state.best is not None and state.best.measure == measure else math.inf

@@ -11,7 +11,7 @@ import pytest
 from training_set import picture, png
 
 from translate.config import Data
-from translate.datasets.layout import Source, list_set
+from translate.datasets.layout import Source, digest_of_set, list_set
 from translate.errors import UsageError
 from translate.stores import open_store
 
@@ -134,3 +134,23 @@ def test_what_is_wrong_with_folders(store):
 def test_an_empty_folder_is_found_once(store):
     fill(store, "trainA/1.png")
     assert found(store, kind="paired")[1] == [("folder.empty", "trainB")]
+
+
+@pytest.mark.parametrize("options", [
+    {"kind": "unpaired", "a": "a", "b": "b"}, {"kind": "paired", "layout": "side_by_side", "pairs": "a"},
+    {"kind": "paired", "layout": "manifest", "pairs": "pairs.csv"},
+])
+def test_the_digest_of_a_set_is_of_its_images_and_of_nothing_else(store, options):
+    fill(store, "a/1.png", "b/1.png", "c/1.png")
+    store.put("pairs.csv", b"a,b\na/1.png,b/1.png\n")
+    config = Data(**SIZES, **options)
+
+    def digest():
+        return digest_of_set(store, config, list_set(store, config))
+
+    first = digest()
+    fill(store, "c/2.png")
+    store.put("a/notes.txt", b"no image")
+    assert digest() == first
+    store.put("a/1.png", png(picture(1, 8)))
+    assert digest() != first
