@@ -105,7 +105,7 @@ def _openvino(translator: Translator, path: Path) -> None:
 def _torchscript(translator: Translator, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.jit.save(trace(translator), str(path))  # type: ignore[no-untyped-call]
+        torch.jit.save(trace(translator), str(path))
 
 
 _WRITERS: dict[Form, Callable[[Translator, Path], None]] = {

@@ -1,0 +1,78 @@
+"""Every engine of this processor against eager float32 on the same weights, one image at a time, turn by turn.
+
+    python -m tests.benchmarks.engines                    # resnet_9blocks and unet_256, width 64, 256 x 256
+    python -m tests.benchmarks.engines --rounds 3
+
+Eager float32 is the network itself with all of torch's threads, as the reference's test script runs it. Weights are
+drawn at random: they decide no time, only int8's agreement, which `translate run` measures on real ones.
+"""
+
+import argparse
+import time
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from tests.benchmarks._machine import machine, row
+from tests.engine_networks import translator
+from translate.engines.agreement import agreement_db
+from translate.engines.calibration import calibrate
+from translate.engines.opening import device_of, engine_names, open_engine
+from translate.engines.openvino import name_of
+from translate.errors import UsageError
+from translate.images.codec import decode
+from translate.images.resize import resize
+from translate.images.tensors import to_tensor
+from translate.shipped import shipped_folder
+
+NETWORKS = {
+    "resnet_9blocks": {"architecture": "resnet", "width": 64, "blocks": 9},
+    "unet_256": {"architecture": "unet", "width": 64, "levels": 8},
+}
+EAGER = "eager float32"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--px", type=int, default=256)
+    asked = parser.parse_args()
+    print(machine(), flush=True)
+    files = sorted(shipped_folder("samples").glob("photos/*.jpg"), key=Path.as_posix)
+    pictures = [resize(decode(path.read_bytes()).pixels, asked.px, asked.px, how="auto") for path in files]
+    for network, options in NETWORKS.items():
+        compare(network, options, pictures, asked.rounds)
+
+
+def compare(network, options, pictures, rounds):
+    it = translator(options)
+    runs = {EAGER: it}
+    for name in engine_names():
+        calibrated = calibrate(it, pictures) if name.endswith("int8") else None
+        try:
+            engine = open_engine(name_of(calibrated) if calibrated else name, it, calibrated)
+        except UsageError as error:
+            if device_of(name) == "cpu":
+                print(f"{network}: no {name}: {error}")
+            continue
+        print(f"{network}: {name} agrees to {agreement_db(engine, pictures):.1f} dB", flush=True)
+        runs[name] = engine.translate
+    x = to_tensor(pictures[0])[None]
+    times = {name: [] for name in runs}
+    for number in range(rounds + 1):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            with torch.inference_mode():
+                run(x)
+            if number > 0:  # the first one warms up
+                times[name].append((time.perf_counter() - start) * 1000)
+    eager = median(times[EAGER])
+    size = " x ".join(str(side) for side in x.shape[2:])
+    for name, each in times.items():
+        ms = median(each)
+        row(f"{network}, width 64, {size}, {name}", f"{ms:.1f} ms an image, {eager / ms:.1f} x eager float32")
+
+
+if __name__ == "__main__":
+    main()
