@@ -87,8 +87,8 @@ class Sizes(Record):
 
     whole_px: int
     """Up to which an image is translated whole; larger ones in parts, with the statistics of the whole."""
-    exact_px: int | None
-    """Up to which those are exact; beyond, they are of a reduced copy. None: all are."""
+    sweep_bytes: int | None
+    """What a larger one may take; where it would take more, its statistics are of a reduced copy. None: never."""
 
 
 class Considered(Record):

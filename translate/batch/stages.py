@@ -96,11 +96,10 @@ def translate(
         if inner[0] * inner[1] <= sizes.whole_px:
             pixels, notes = _whole(seen, engine), picture.notes
         else:
-            exact = sizes.exact_px is None or inner[0] * inner[1] <= sizes.exact_px
-            found = _in_parts(seen, engine, stopped, exact=exact)
+            found = _in_parts(seen, engine, sizes, stopped)
             if found is None:
                 return None
-            pixels, notes = found, (*picture.notes, "in_parts" if exact else "approximate")
+            pixels, notes = found[0], (*picture.notes, found[1])
     except torch.OutOfMemoryError as error:  # of a GPU: nothing else has died of it
         raise ItemError(
             "input.too_large",
@@ -117,9 +116,9 @@ def _whole(seen: NDArray[np.uint8], engine: Engine) -> NDArray[np.uint8]:
 
 
 def _in_parts(
-    seen: NDArray[np.uint8], engine: Engine, stopped: Callable[[], bool], *, exact: bool
-) -> NDArray[np.uint8] | None:
-    """With PyTorch, in the engine's precision (int8: in bfloat16); None if stopped."""
+    seen: NDArray[np.uint8], engine: Engine, sizes: Sizes, stopped: Callable[[], bool]
+) -> tuple[NDArray[np.uint8], str] | None:
+    """With PyTorch, in the engine's precision (int8: in bfloat16); beside the pixels a note. None if stopped."""
     translator = engine.translator
     try:
         sweep = Sweep(translator, "float32" if engine.precision == "float32" else "bfloat16")
@@ -130,8 +129,11 @@ def _in_parts(
     def write(top: int, left: int, part: Tensor) -> None:
         pixels[top : top + part.shape[2], left : left + part.shape[3]] = _levels(part[0])
 
+    exact = sizes.sweep_bytes is None or sweep.memory_bytes(seen.shape[0] * seen.shape[1]) <= sizes.sweep_bytes
     alike = None if exact else PaddedImage(reduced(seen), translator)
-    return pixels if sweep.run(PaddedImage(seen, translator), write, stopped, alike) else None
+    if not sweep.run(PaddedImage(seen, translator), write, stopped, alike):
+        return None
+    return pixels, "in_parts" if exact else "approximate"
 
 
 def _levels(y: Tensor) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Up to which size an image is translated whole, and up to which exactly, in the memory that there is."""
+"""Up to which size an image is translated whole, and how much a larger one may take, from the memory that there is."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from translate.engines.available import available_bytes
+from translate.engines.sweep import DEFAULT_WIDTH
 from translate.provenance import Sizes
 
 if TYPE_CHECKING:
@@ -17,14 +18,10 @@ WHOLE_BYTES_PER_PIXEL_AND_CHANNEL = 45
 with antialiased sampling in float32. Others need less."""
 WHOLE_SHARE = 0.25
 """Of the memory that there is: smaller images are being translated, others decoded and encoded meanwhile."""
+SWEEP_SHARE = 0.6
+"""The same where an image is translated in parts, of which it is known better what they take."""
 MOST_WHOLE_PX, LEAST_WHOLE_PX = 2**22, 2**18
 """Images are never translated whole beyond the first, where it brings nothing any more; always up to the second."""
-SWEEP_BYTES = 2**30
-"""What a sweep takes whatever the image's size, with the process around it."""
-SWEEP_VALUES_PER_PIXEL_AND_CHANNEL = 1
-"""What a sweep takes besides, for each pixel and each channel of ``width``: 128 bytes in bfloat16 at width 64."""
-DEFAULT_WIDTH = 64
-"""Of a generator whose config has no ``width``."""
 
 
 def sizes_for(engine: Engine, memory_bytes: int | None = None) -> Sizes:
@@ -34,13 +31,11 @@ def sizes_for(engine: Engine, memory_bytes: int | None = None) -> Sizes:
     """
     memory = _memory_of(engine.device) if memory_bytes is None else memory_bytes
     if memory is None:
-        return Sizes(whole_px=LEAST_WHOLE_PX, exact_px=None)
+        return Sizes(whole_px=LEAST_WHOLE_PX, sweep_bytes=None)
     width = getattr(engine.translator.config, "width", DEFAULT_WIDTH)
     whole_px = int(WHOLE_SHARE * memory / (WHOLE_BYTES_PER_PIXEL_AND_CHANNEL * width))
     whole_px = min(MOST_WHOLE_PX, max(LEAST_WHOLE_PX, 2 ** (max(1, whole_px).bit_length() - 1)))
-    bytes_per_value = 4 if engine.precision == "float32" else 2
-    exact_px = max(0, memory - SWEEP_BYTES) // (SWEEP_VALUES_PER_PIXEL_AND_CHANNEL * width * bytes_per_value)
-    return Sizes(whole_px=whole_px, exact_px=max(whole_px, exact_px))
+    return Sizes(whole_px=whole_px, sweep_bytes=int(SWEEP_SHARE * memory))
 
 
 def _memory_of(device: str) -> int | None:

@@ -54,6 +54,10 @@ LEAST_RADII = 4
 """Nor, where everything is computed anew for each part, than this many times what a pixel looks each way."""
 REDUCED_PX = 2**22
 """Most pixels of a copy that statistics are taken from."""
+BASE_BYTES = 2**30
+"""What a sweep takes whatever the image's size: the process, its libraries, and `MOST_THREADS` parts."""
+PICTURE_BYTES_PER_PX = 8
+"""An image and its translation as uint8, each with alpha."""
 DEFAULT_WIDTH = 64
 """Of a generator whose config has no ``width``."""
 
@@ -76,8 +80,12 @@ class Sweep:
 
     @property
     def bytes_per_px(self) -> float:
-        """The most that is kept for each pixel of an image, without the image and its translation."""
-        return kept_values_per_px(self._layers, self._passes) * self._type.itemsize
+        """The most that there is for each pixel of an image at any time, the image and its translation included."""
+        return PICTURE_BYTES_PER_PX + kept_values_per_px(self._layers, self._passes) * self._type.itemsize
+
+    def memory_bytes(self, pixels: int) -> int:
+        """What an image of so many pixels takes at most, with the whole process; see `bytes_per_px`."""
+        return BASE_BYTES + int(self.bytes_per_px * pixels)
 
     def translate(self, x: Tensor, stopped: Callable[[], bool]) -> Tensor | None:
         """(1, in_channels, H, W) float in [-1, 1], any H, W -> (1, out_channels, H, W) float32; None if ``stopped``."""

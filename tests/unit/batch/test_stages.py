@@ -26,7 +26,7 @@ WORK = Work(
     model="t", model_digest="", size="native", format="keep", quality=92, pixels="exact", engine="torch-float32"
 )
 COMPAT = WORK.model_copy(update={"pixels": "compat"})
-SIZES = Sizes(whole_px=2**20, exact_px=None)
+SIZES = Sizes(whole_px=2**20, sweep_bytes=None)
 
 
 class Shift(nn.Module):
@@ -105,8 +105,8 @@ def test_large_pictures_are_translated_in_parts_and_look_the_same(precision, nea
     engine = TorchEngine(tiny_translator(), precision=precision)
     before = random_picture(90, 130, alpha=True)
     whole = stages.translate(before, engine, WORK, SIZES)
-    swept = stages.translate(before, engine, WORK, Sizes(whole_px=90 * 130 - 1, exact_px=90 * 130))
-    near = stages.translate(before, engine, WORK, Sizes(whole_px=50, exact_px=90 * 130 - 1))
+    swept = stages.translate(before, engine, WORK, Sizes(whole_px=90 * 130 - 1, sweep_bytes=2**31))
+    near = stages.translate(before, engine, WORK, Sizes(whole_px=50, sweep_bytes=2**30))
     assert (whole.notes, swept.notes, near.notes) == ((), ("in_parts",), ("approximate",))
     assert np.array_equal(swept.alpha, before.alpha)
     assert np.abs(swept.pixels.astype(int) - whole.pixels).max() <= nearly_all
@@ -116,12 +116,12 @@ def test_large_pictures_are_translated_in_parts_and_look_the_same(precision, nea
 def test_what_is_in_parts_can_be_stopped():
     engine = TorchEngine(tiny_translator(), precision="float32")
     asked = iter([False, False, True])
-    small = Sizes(whole_px=1, exact_px=None)
+    small = Sizes(whole_px=1, sweep_bytes=None)
     assert stages.translate(random_picture(64, 64), engine, WORK, small, lambda: next(asked, True)) is None
 
 
 def test_an_architecture_that_is_of_one_piece_is_refused_when_it_is_too_large():
-    small = Sizes(whole_px=1, exact_px=None)
+    small = Sizes(whole_px=1, sweep_bytes=None)
     with pytest.raises(ItemError, match=r"input.too_large.*'resnet' cannot be translated in parts.*--size"):
         stages.translate(random_picture(64, 64), engine_of(Whole(0.0)), WORK, small)
 
