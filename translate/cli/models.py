@@ -14,6 +14,8 @@ from translate.cli._options import Registry
 from translate.cli._serving import promote, prune, rollback
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from translate.models.bundle import Document
     from translate.registry import ModelRegistry, Published
     from translate.registry.evaluations import EvaluationRecord
@@ -137,7 +139,7 @@ def _pointers(models: ModelRegistry, found: list[Published]) -> tuple[dict[tuple
     return serving, problems
 
 
-def _scores(evaluations: list[EvaluationRecord]) -> list[tuple[str, object]]:
+def _scores(evaluations: Sequence[EvaluationRecord]) -> list[tuple[str, object]]:
     """The newest evaluation, each figure beside what doing nothing scores."""
     if not evaluations:
         return []

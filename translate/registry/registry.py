@@ -117,7 +117,7 @@ class ModelRegistry:
         except NotFoundError as error:
             raise ModelError(f"{reference} has no {name}") from error
 
-    def evaluations(self, reference: str) -> list[EvaluationRecord]:
+    def evaluations(self, reference: str) -> Sequence[EvaluationRecord]:
         """What a version scored, the oldest first; raises as `load` does, and `ModelError` if one is damaged."""
         store, prefix = self.place(reference)
         found = read_evaluations(store, prefix)
@@ -171,7 +171,7 @@ class ModelRegistry:
                              f"{name}@VERSION")
         return self._move(name, seen, seen.previous, why)
 
-    def prunable(self, name: str, keep: int) -> list[int]:
+    def prunable(self, name: str, keep: int) -> Sequence[int]:
         """Versions that may be deleted: all but champion, previous, the ``keep`` newest and what is shipped.
 
         What a prune that was killed left over is among them. Raises `UsageError` if ``keep`` is below 1.
