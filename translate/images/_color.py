@@ -42,14 +42,19 @@ def to_srgb(
     """Pixels (H, W, 3) uint8 sRGB, alpha (H, W) uint8 or None, and notes, of an image of 8-bit samples."""
     alpha = None
     if image.has_transparency_data:
-        alpha = np.array(image.convert("RGBA").getchannel("A"))
+        alpha = np.array(_in_mode(image, "RGBA").getchannel("A"))
     if image.mode != "CMYK":
-        image = image.convert("L" if image.mode in _GREY_MODES else "RGB")
+        image = _in_mode(image, "L" if image.mode in _GREY_MODES else "RGB")
     image, notes = _through_profile(image, icc) if icc else (image, [])
     if image.mode == "CMYK":
         # No usable profile says which inks: the plain formula, as browsers do.
         notes.append("cmyk_without_profile")
-    return np.array(image.convert("RGB")), alpha, notes
+    return np.array(_in_mode(image, "RGB")), alpha, notes
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """The image in a mode; itself if it has that already, as a copy of a large picture is dear."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _through_profile(image: Image.Image, icc: bytes) -> tuple[Image.Image, list[str]]:
