@@ -3,9 +3,10 @@
 from threading import Lock
 
 import pytest
+import yaml
 from iam_policy import read_policy, uses
 from jobs import fill, publish_tiny
-from training_set import TINY, picture, png
+from training_set import TINY, WAVES, picture, png
 
 from translate.stores import _s3_client, open_store
 
@@ -55,19 +56,36 @@ def test_a_run_needs_just_what_its_policy_allows(place, command):
 
 
 def test_a_training_needs_just_what_its_policy_allows(place, command, tmp_path):
-    import yaml
-
     bucket, asked = place
     data = open_store(f"s3://{bucket}/input/")
     for side in "AB":
         for number in range(3):
             data.put(f"train{side}/{number}.png", png(picture(number)))
-    pipeline = {"name": "waves", "summary": "Colours to their inverse.", "domains": {"a": "wave", "b": "inverse"},
-                "reverse_model": "unwaves", "training": TINY | {"checkpoint_every_images": 2}}
+    pipeline = WAVES | {"training": TINY | {"checkpoint_every_images": 2}}
     (tmp_path / "waves.yaml").write_text(yaml.safe_dump(pipeline))
     asked.clear()
     code, _, err = command(
         "train", "--pipeline", tmp_path / "waves.yaml", "--data", f"s3://{bucket}/input/", "--device", "cpu", "--json",
         "--output", f"s3://{bucket}/state/", "--publish", "waves", "--registry", f"s3://{bucket}/model/")
     assert code == 0, err
+    check("iam-retrain.json", bucket, asked)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_a_retraining_needs_no_more_than_its_policy_allows(place, command, tmp_path):
+    bucket, asked = place
+    data = open_store(f"s3://{bucket}/input/")
+    for side in "AB":
+        for number in range(40):
+            pixels = picture(number)
+            data.put(f"train{side}/{number}.png", png(pixels if side == "A" else 255 - pixels))
+    retraining = {"new_images": 1, "holdout": {"share": 0.3}, "gate": {"subsets": 8}}
+    (tmp_path / "waves.yaml").write_text(yaml.safe_dump(WAVES | {"retraining": retraining}))
+    asked.clear()
+    for _ in range(2):  # the second finds nothing due
+        code, _, err = command(
+            "schedule", "--once", "--pipeline", tmp_path / "waves.yaml", "--data", f"s3://{bucket}/input/", "--json",
+            "--output", f"s3://{bucket}/state/", "--registry", f"s3://{bucket}/model/", "--device", "cpu")
+        assert code == 0, err
     check("iam-retrain.json", bucket, asked)
