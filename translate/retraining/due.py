@@ -34,7 +34,7 @@ def is_due(config: Retraining, last: datetime | None, new_images: int, now: date
     """
     if last is None:
         return Due(due=True, words="there was no retraining here yet", next_at=None)
-    next_at = None if config.schedule is None else next(CronSim(config.schedule, last))
+    next_at = None if config.schedule is None else next_time(config.schedule, last)
     by_time = next_at is not None and next_at <= now
     by_images = config.new_images is not None and new_images >= config.new_images
     parts = []
@@ -44,3 +44,8 @@ def is_due(config: Retraining, last: datetime | None, new_images: int, now: date
         parts.append(f"{new_images:,} of {config.new_images:,} new images")
     words = ", ".join(parts) or "the pipeline's retraining names neither schedule nor new_images, so it never is"
     return Due(by_time or by_images, words, next_at)
+
+
+def next_time(schedule: str, after: datetime) -> datetime:
+    """The first time of a cron expression after a moment; both UTC."""
+    return next(CronSim(schedule, after))

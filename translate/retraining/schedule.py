@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn
 
-from cronsim import CronSim
-
 from translate.errors import LockedError, TranslateError, UsageError
+from translate.retraining.due import next_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +71,7 @@ def next_look(config: Retraining, result: Outcome | TranslateError, failures: in
     before it if something else can change."""
     times = []
     if config.schedule is not None:
-        times.append(next(CronSim(config.schedule, now)))
+        times.append(next_time(config.schedule, now))
     if failures:
         times.append(now + min(FIRST_PAUSE * 2 ** min(failures - 1, 16), LONGEST_PAUSE))
     elif isinstance(result, LockedError) or config.new_images is not None:
