@@ -88,7 +88,7 @@ class Sizes(Record):
     whole_px: int
     """Up to which an image is translated whole; larger ones in parts, with the statistics of the whole."""
     sweep_bytes: int | None
-    """What a larger one may take; where it would take more, its statistics are of a reduced copy. None: never."""
+    """What a larger one may take; where it would take more, its statistics are those of a small copy. None: never."""
 
 
 class Considered(Record):

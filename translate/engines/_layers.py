@@ -2,18 +2,17 @@
 
 Read off the network by `torch.fx`, so an architecture describes itself once, in its own ``forward``. What a layer of
 torch looks at follows from its options; a layer of an architecture's own says it itself (`translate.models.contract.
-Local`). Channels and sizes are not declared but seen, by a pass of tensors that have shapes and no memory.
+Local`).
 """
 
 from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import fx, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional as F
 
 from translate.errors import ModelError
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
 _POINTWISE_MODULES = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid, nn.Identity, nn.Dropout, nn.BatchNorm2d,
                       nn.InstanceNorm2d)
 _POINTWISE_FUNCTIONS = (torch.relu, F.relu, F.leaky_relu, torch.tanh, torch.sigmoid, torch.cat, operator.add, torch.add)
+_LOCAL_PX = 16
+"""Side of the image on which a layer of an architecture's own shows how it changes sizes."""
 IMAGE = 0
 """Index of the first layer, which is the image itself."""
 
@@ -44,7 +45,7 @@ class Layer:
     """Indices of earlier layers."""
     channels: int
     side: int
-    """Of the output, where the image's is `reference_side`."""
+    """Of the output, where the image's is the network's multiple."""
     up: int
     """Pixels of output per ``down`` pixels of input, along a side."""
     down: int
@@ -60,34 +61,28 @@ class Layer:
         return max(0, low // self.down * self.down), min(side, -(-high // self.down) * self.down)
 
 
-def reference_side(translator: Translator) -> int:
-    """Side of the square image on which a network's layers are measured, in pixels."""
-    return 16 * max(translator.multiple, translator.minimum_px)
-
-
 def read_layers(translator: Translator) -> list[Layer]:
     """The layers of a translator's network in the order of computation, the image first, the output last.
 
     Raises `ModelError` if there is one of which it is not known what it looks at.
     """
-    network, side = translator.network, reference_side(translator)
+    network = translator.network
     try:
         graph = _Tracer().trace(network)
     except fx.proxy.TraceError as error:
         raise _unknown(translator, "forward", str(error)) from error
-    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
-        shapes = _Shapes(fx.GraphModule(network, graph))
-        shapes.run(torch.empty(1, translator.in_channels, side, side))
     layers: list[Layer] = []
     index: dict[fx.Node, int] = {}
     for node in graph.nodes:
         if node.op == "output":
             break
-        inputs = tuple(index[each] for each in node.all_input_nodes)
-        index[node] = len(layers)
-        layer = _layer(node, network, inputs, layers, shapes.of[node])
+        if node.op == "placeholder":
+            layer: Layer | None = Layer("image", _image, (), translator.in_channels, translator.multiple, 1, 1, 0, None)
+        else:
+            layer = _layer(node, network, [index[each] for each in node.all_input_nodes], layers)
         if layer is None:
             raise _unknown(translator, node.name, str(node.target))
+        index[node] = len(layers)
         layers.append(layer)
     return layers
 
@@ -105,38 +100,61 @@ class _Tracer(fx.Tracer):
         return isinstance(m, Local) or super().is_leaf_module(m, module_qualified_name)
 
 
-class _Shapes(fx.Interpreter):
-    """Runs a graph and keeps the shape of every step's output."""
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What there is to know of a step besides its function."""
 
-    def __init__(self, module: fx.GraphModule) -> None:
-        super().__init__(module)
-        self.of: dict[fx.Node, tuple[int, ...]] = {}
-
-    def run_node(self, n: fx.Node) -> Any:  # noqa: ANN401 - torch's own signature
-        """One step, as ever."""
-        result = super().run_node(n)
-        self.of[n] = tuple(getattr(result, "shape", ()))
-        return result
+    channels: int
+    up: int = 1
+    down: int = 1
+    reach_px: int = 0
 
 
-def _layer(
-    node: fx.Node, network: nn.Module, inputs: tuple[int, ...], before: list[Layer], shape: tuple[int, ...]
-) -> Layer | None:
+def _layer(node: fx.Node, network: nn.Module, inputs: list[int], before: list[Layer]) -> Layer | None:
     """A step as a layer, None if it is of a kind that cannot be computed in parts."""
-    _, channels, side, width = shape if len(shape) == 4 else (0, 0, 0, 1)
-    if node.op == "placeholder":
-        return Layer("image", _image, (), channels, side, 1, 1, 0, None)
     module = network.get_submodule(str(node.target)) if node.op == "call_module" else None
-    reach_px = _reach_px(node, module)
-    sides = {before[each].side for each in inputs}
-    if reach_px is None or side != width or len(sides) != 1:
-        return None
-    below = sides.pop()
-    if below % side and side % below:
+    channels, sides = [before[each].channels for each in inputs], {before[each].side for each in inputs}
+    kind = _kind_of_function(node, channels) if module is None else _kind(module, channels)
+    if kind is None or len(sides) != 1:
         return None
     norm = module if isinstance(module, nn.InstanceNorm2d) and module.running_mean is None else None
-    return Layer(node.name, _runner(node, module), inputs, channels, side, max(1, side // below), max(1, below // side),
-                 reach_px, norm)
+    return Layer(node.name, _runner(node, module), tuple(inputs), kind.channels, sides.pop() * kind.up // kind.down,
+                 kind.up, kind.down, kind.reach_px, norm)
+
+
+def _kind(module: nn.Module, channels: list[int]) -> _Kind | None:
+    if isinstance(module, _POINTWISE_MODULES):
+        return _Kind(channels[0])
+    if isinstance(module, Local):
+        seen = module(torch.zeros(1, channels[0], _LOCAL_PX, _LOCAL_PX)).shape
+        return _Kind(seen[1], max(1, seen[2] // _LOCAL_PX), max(1, _LOCAL_PX // seen[2]), module.reach_px)
+    if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d) or isinstance(module.padding, str):
+        return None
+    options = set(zip(module.kernel_size, module.stride, module.padding, module.dilation, module.output_padding,
+                      strict=True))
+    if len(options) != 1:
+        return None
+    kernel, stride, padding, dilation, added = options.pop()
+    last_tap = dilation * (kernel - 1)
+    if isinstance(module, nn.ConvTranspose2d):
+        # Output o reads inputs i with o = i * stride - padding + tap; each input stands for stride outputs.
+        if last_tap + 1 - 2 * padding + added != stride:
+            return None
+        reach_px = max(stride - 1 + padding, last_tap - padding) // stride
+        return _Kind(module.out_channels, stride, 1, reach_px)
+    # Output o reads inputs o * stride - padding + tap; it stands for stride inputs.
+    if not 0 <= last_tap - 2 * padding < stride:
+        return None
+    return _Kind(module.out_channels, 1, stride, max(padding, last_tap + 1 - padding - stride))
+
+
+def _kind_of_function(node: fx.Node, channels: list[int]) -> _Kind | None:
+    if node.op != "call_function" or node.target not in _POINTWISE_FUNCTIONS:
+        return None
+    if node.target is not torch.cat:
+        return _Kind(max(channels))
+    along = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0)
+    return _Kind(sum(channels)) if along == 1 else None
 
 
 def _image(*_: Tensor) -> Tensor:
@@ -163,27 +181,3 @@ def _runner(node: fx.Node, module: nn.Module | None) -> Callable[..., Tensor]:
         return cast("Tensor", call(*args, **kwargs))
 
     return run
-
-
-def _reach_px(node: fx.Node, module: nn.Module | None) -> int | None:
-    """How far a step looks beyond its own place, None if that is not known."""
-    if isinstance(module, Local):
-        return module.reach_px
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and not isinstance(module.padding, str):
-        reach = _reach_of_transposed if isinstance(module, nn.ConvTranspose2d) else _reach_of_convolution
-        options = zip(module.kernel_size, module.stride, module.padding, module.dilation, strict=True)
-        return max(reach(*each) for each in options)
-    pointwise = isinstance(module, _POINTWISE_MODULES) or (
-        node.op == "call_function" and node.target in _POINTWISE_FUNCTIONS)
-    return 0 if pointwise else None
-
-
-def _reach_of_convolution(kernel: int, stride: int, padding: int, dilation: int) -> int:
-    """Output ``o`` of a convolution reads inputs ``o * stride - padding + tap``; its own are the next ``stride``."""
-    return max(padding, dilation * (kernel - 1) + 1 - padding - stride)
-
-
-def _reach_of_transposed(kernel: int, stride: int, padding: int, dilation: int) -> int:
-    """Output ``o`` of a transposed convolution reads inputs ``i`` with ``o = i * stride - padding + tap``."""
-    last_tap = dilation * (kernel - 1)
-    return max((stride - 1 + padding) // stride, (last_tap - padding) // stride)

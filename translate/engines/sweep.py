@@ -6,7 +6,7 @@ has the margin that its layers look at; so the result is that of the whole image
 the passes over an image only what is small is kept, in the type that the engine computes in; layers at the image's own
 resolution are computed once for their statistics and again for what follows.
 
-Where not even that fits, the statistics can be those of a reduced copy, and nothing is kept: then memory does not grow
+Where not even that fits, the statistics can be those of a smaller copy, and nothing is kept: then memory does not grow
 with the image any more, and the result is near, but no longer that of the whole.
 
 **The same bytes.** Parts are cut by the network and the image's size alone, each is computed by one thread, and
@@ -22,6 +22,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,12 +31,10 @@ from translate.engines._moments import merge, moments
 from translate.engines._part import Box, compute
 from translate.engines._passes import kept_values_per_px, last_pass, plan_passes, working_values
 from translate.engines.padded import PaddedImage
-from translate.images.resize import resize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from translate.engines._layers import Layer
@@ -54,6 +53,8 @@ LEAST_RADII = 4
 """Nor, where everything is computed anew for each part, than this many times what a pixel looks each way."""
 REDUCED_PX = 2**22
 """Most pixels of a copy that statistics are taken from."""
+PIECE_PX = 64
+"""Side of the pieces of which it is made."""
 BASE_BYTES = 2**30
 """What a sweep takes whatever the image's size: the process, its libraries, and `MOST_THREADS` parts."""
 PICTURE_BYTES_PER_PX = 8
@@ -122,11 +123,23 @@ class Sweep:
         return last.go(last_pass(self._layers), write, stopped)
 
 
-def reduced(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A copy (h, w, 3) of a picture (H, W, 3) with at most `REDUCED_PX` pixels, for its statistics."""
+def reduced(pixels: NDArray[np.uint8], most_px: int = REDUCED_PX) -> NDArray[np.uint8]:
+    """A copy (h, w, 3) of a picture (H, W, 3) with at most ``most_px`` pixels, for its statistics.
+
+    Made of small pieces from all over it at their own size: a copy that is scaled down has other statistics, as a
+    network sees other textures in it.
+    """
     height, width = pixels.shape[:2]
-    scale = min(1.0, math.sqrt(REDUCED_PX / (height * width)))
-    return resize(pixels, max(1, int(height * scale)), max(1, int(width * scale)))
+    scale = min(1.0, math.sqrt(most_px / (height * width)))
+    return pixels[np.ix_(_spread(height, scale), _spread(width, scale))]
+
+
+def _spread(side: int, scale: float) -> NDArray[np.intp]:
+    """Pixels of evenly spaced pieces that make up about this share of a side."""
+    piece = min(side, PIECE_PX)
+    pieces = max(1, int(side * scale) // piece)
+    starts = np.linspace(0, side - piece, pieces).astype(np.intp)
+    return np.arange(side) if scale == 1 else (starts[:, None] + np.arange(piece)).reshape(-1)
 
 
 class _Work:
