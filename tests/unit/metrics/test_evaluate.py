@@ -235,3 +235,17 @@ def test_only_what_was_chosen_is_measured(store):
         Evaluator(store, pairs=True, metrics=["kid", "fidd"], **options)
     with pytest.raises(UsageError, match="'paired' compares with answers; add --paired"):
         Evaluator(store, pairs=False, metrics=["paired"], **options)
+
+
+def test_halves_are_the_same_images_for_every_translator(store):
+    """So what doing nothing scores on them, a translator that does nothing scores on each one of them."""
+    options = {"source": "flat", "target": "solid", "pairs": True, "size_px": 64}
+    found = evaluate(translator(identity=True), store, halves=6, **options)
+    output, nothing = found.output.halves, found.nothing.halves
+    assert output.keys() == nothing.keys() == (found.output.means.keys() - {"variety"}) | {KID}
+    for name, values in nothing.items():
+        assert len(values) == 6
+        assert output[name] == pytest.approx(values, abs=1e-3)
+    assert len(set(nothing["l1"])) > 1, "they are different halves"
+    assert min(nothing["l1"]) < found.nothing.means["l1"] < max(nothing["l1"])
+    assert evaluate(translator(identity=True), store, **options).output.halves == {}

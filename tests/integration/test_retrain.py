@@ -1,0 +1,282 @@
+"""Retraining for real: a story from the first model to a rollback, and every way to be interrupted."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+import yaml
+from retraining_set import NEGATIVE, fill, pipeline, publish_random, still
+from typer.testing import CliRunner
+
+from translate.cli.app import build_app
+from translate.config import Holdout
+from translate.errors import DataError, LockedError, TrainingError
+from translate.images.codec import decode
+from translate.registry import ModelRegistry
+from translate.retraining.holdout import is_held_out
+from translate.retraining.journal import Begun, Done, Journal, TrainedModels, Verdicts
+from translate.retraining.retrain import retrain
+from translate.stores import open_store
+from translate.stores.file import FileStore
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def places(tmp_path):
+    fill(open_store(str(tmp_path / "data")), range(40))
+    return {"data": str(tmp_path / "data"), "registry": str(tmp_path / "models"), "output": str(tmp_path / "out")}
+
+
+def journal(places):
+    return Journal(open_store(places["output"]))
+
+
+def translate(*arguments):
+    result = CliRunner().invoke(build_app(), list(arguments))
+    if result.exception is not None:
+        raise result.exception
+    return result.stdout
+
+
+@pytest.mark.timeout(1800)
+def test_from_the_first_model_to_a_rollback(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = open_store("data")
+    fill(data, range(40))
+    (tmp_path / "negative.yaml").write_text(yaml.safe_dump(NEGATIVE))
+    command = ("retrain", "--pipeline", "negative.yaml", "--data", "data")
+
+    # The first one has to beat doing nothing, and does.
+    said = translate(*command)
+    assert "negative@1 serves now: there is no champion, and it beats doing nothing" in said
+    assert translate(*command, "--if-due") == "nothing due: 0 of 5 new images\n"
+
+    # The bucket grows.
+    fill(data, range(40, 46))
+    assert "due: 12 of 5 new images" in translate(*command, "--dry-run")
+    said = translate(*command, "--if-due")
+    assert "negative@2 serves now: measurably no worse than negative@1 in each of 8 measures" in said
+    models = ModelRegistry("models")
+    two = models.document("negative")
+    assert (two.version, two.provenance["parent"]) == (2, "negative@1")
+    records = journal({"output": "retraining/negative"})
+    assert two.provenance["snapshot_digest"] == records.read(records.begun()[-1], Begun).snapshot_digest
+
+    # All that is trained on is spoiled.
+    spoil = [i for i in range(46) if not is_held_out(str(i), Holdout(share=0.3))]
+    fill(data, [*spoil, *range(100, 103)], target=lambda pixels: pixels // 8 + 110)
+    outcome = json.loads(translate(*command, "--if-due", "--json").splitlines()[-1])
+    assert outcome["state"] == "kept"
+    assert outcome["words"][0].startswith("negative@2 stays: ")
+    assert "KID" in outcome["words"][0]
+    assert "layer distance to the answers" in outcome["words"][0]
+    assert models.document("negative").version == 2
+    assert "negative@3" in {line.document.reference for line in models.list()}, "it is kept to be looked at"
+    assert translate(*command, "--if-due") == "nothing due: 0 of 5 new images\n", "it is not tried again and again"
+    page = (tmp_path / outcome["page"]).read_text()
+    assert "negative@3 against negative@2" in page
+    assert "Champion kept" in page
+
+    # And back.
+    translate("models", "rollback", "negative", "--why", "the first was nicer", "--registry", "models")
+    translate("run", "--model", "negative", "--input", "data/a", "--output", "out", "--registry", "models")
+    plan = next((tmp_path / "out/_translate/runs").glob("*/plan.json"))
+    assert json.loads(plan.read_text())["work"]["model"] == "negative@1"
+    assert decode((tmp_path / "out/0.png").read_bytes()).pixels.shape == (32, 32, 3)
+
+
+class KilledError(BaseException):
+    """As if the process had gone."""
+
+
+@pytest.fixture
+def at_put(monkeypatch):
+    """Has something happen when a key is written, once: before it, or after."""
+    put = FileStore.put
+
+    def install(end, action, *, after):
+        waiting = [action]
+
+        def interrupted(self, key, data, **options):
+            hit = key.endswith(end) and waiting
+            act = waiting.pop() if hit else None
+            if act and not after:
+                act()
+            info = put(self, key, data, **options)
+            if act and after:
+                act()
+            return info
+
+        monkeypatch.setattr(FileStore, "put", interrupted)
+        return waiting
+
+    return install
+
+
+def kill():
+    raise KilledError
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("end", [
+    "snapshot.jsonl", "snapshot.json", "0000000004.pt", "0000000004.json", "weights.safetensors", "model.json",
+    "trained.json", "evaluated.json", "verdict.json", "pointers.json", "retraining.html", "done.json",
+])
+def test_killed_at_any_step_the_same_call_ends_it(places, at_put, end, after):
+    models = ModelRegistry(places["registry"])
+    publish_random(models)
+    models.promote("negative@1")
+    waiting = at_put(end, kill, after=after)
+    with pytest.raises(KilledError):
+        retrain(still(), **places)
+    assert not waiting
+    serving = models.document("negative").version
+    assert serving == 1 or (end in ("pointers.json", "retraining.html", "done.json") and serving > 1)
+    ended = journal(places)
+    if end != "done.json" or not after:
+        assert retrain(still(), **places).state == "promoted"
+    (only,) = ended.begun()
+    assert ended.read(only, Done).outcome == "promoted"
+    new = [line.version for line in models.list() if line.name == "negative" and line.version > 1]
+    assert len(new) == 1, "published once"
+    assert [move.to_version for move in models.pointers("negative").moves] == [1, *new]
+    assert models.document("negative").version == new[0]
+    assert (ended.store.get(f"retrainings/{only}/retraining.html")).data
+
+
+def test_a_champion_of_somebody_else_stays(places, at_put):
+    models = ModelRegistry(places["registry"])
+    for _ in range(2):
+        publish_random(models)
+    models.promote("negative@1")
+    at_put("verdict.json", lambda: models.promote("negative@2", why="I like it"), after=True)
+    outcome = retrain(still(), **places)
+    assert outcome.state == "kept"
+    (words,) = outcome.words
+    assert words == "negative@3 passed, but was not compared with negative@2, which somebody made champion meanwhile"
+    assert models.document("negative").version == 2
+
+
+def test_a_rollback_is_not_undone_by_the_call_that_goes_on(places, at_put):
+    """Killed right after the promotion; a person rolled back before the same call came again."""
+    models = ModelRegistry(places["registry"])
+    publish_random(models)
+    at_put("retraining.html", kill, after=False)
+    with pytest.raises(KilledError):
+        retrain(still(), **places)
+    assert models.document("negative").version == 2
+    models.rollback("negative")
+    retrain(still(), **places)
+    assert models.document("negative").version == 1
+
+
+def test_a_challenger_does_not_serve_before_the_gate(places, at_put):
+    """Without a pointer the newest version serves; a retraining sees to it that it is not its own."""
+    models = ModelRegistry(places["registry"])
+    publish_random(models)
+    seen = []
+    at_put("trained.json", lambda: seen.append(models.document("negative").version), after=True)
+    retrain(still(), **places)
+    assert seen == [1]
+
+
+def test_another_call_meanwhile_is_told_who_is_at_work(places, at_put):
+    publish_random(ModelRegistry(places["registry"]))
+    told = []
+
+    def rival():
+        with pytest.raises(LockedError) as error:
+            retrain(still(), **places)
+        told.append(str(error.value))
+
+    at_put("trained.json", rival, after=False)
+    assert retrain(still(), **places).state == "promoted"
+    (id_,) = journal(places).begun()
+    assert f"run {id_}, by " in told[0]
+
+
+def test_an_image_that_is_gone_ends_it_and_the_next_one_is_new(places, at_put):
+    publish_random(ModelRegistry(places["registry"]))
+    data = open_store(places["data"])
+    gone = next(f"a/{i}.png" for i in range(40) if not is_held_out(str(i), Holdout(share=0.3)))
+    at_put("snapshot.json", lambda: data.delete(gone), after=True)
+    with pytest.raises(DataError, match=f"{gone} was removed since the snapshot"):
+        retrain(pipeline({"images": 80}), **places)
+    records = journal(places)
+    assert records.read(records.begun()[0], Done).outcome == "failed"
+    data.delete(gone.replace("a/", "b/"))
+    assert retrain(still(), **places).state == "promoted"
+    assert len(records.begun()) == 2
+
+
+def test_a_training_that_gives_up_leaves_the_champion(places):
+    models = ModelRegistry(places["registry"])
+    publish_random(models)
+    with pytest.raises(TrainingError, match="gives up"):
+        retrain(pipeline({"learning_rate": 1e30}), **places)
+    assert models.document("negative").version == 1
+    records = journal(places)
+    assert records.read(records.begun()[0], Done).outcome == "failed"
+    assert records.read(records.begun()[0], TrainedModels) is None
+
+
+def test_both_directions_of_a_game_are_judged_by_themselves(places):
+    values = NEGATIVE["training"]["data"] | {"kind": "unpaired"}
+    both = pipeline({"objective": {"name": "cyclegan"}, "images": 4, "learning_rate": 1e-9,
+                     "ema_half_life_images": 1_000_000, "data": values}, reverse_model="positive")
+    models = ModelRegistry(places["registry"])
+    publish_random(models)
+    outcome = retrain(both, **places)
+    assert outcome.words[0].startswith("negative@2 serves now: measurably no worse than negative@1 in each of 5")
+    assert outcome.words[1].startswith("positive@1 is not promoted: there is no champion, and it does not beat")
+    records = journal(places)
+    assert set(records.read(records.begun()[0], Verdicts).verdicts) == {"negative", "positive"}
+
+
+def test_killed_outright_it_goes_on_once_the_lease_has_expired(tmp_path):
+    fill(open_store(str(tmp_path / "data")), range(40))
+    (tmp_path / "negative.yaml").write_text(yaml.safe_dump(NEGATIVE))
+    models = ModelRegistry(str(tmp_path / "models"))
+    publish_random(models)
+    program = ("import torch; torch.set_num_threads(1); from translate.batch import lease; "
+               "lease.EXPIRES_AFTER_S = 4.0; from translate.cli.app import main; main()")
+    command = [sys.executable, "-c", program, "retrain", "--pipeline", "negative.yaml", "--data", "data", "--output",
+               "out", "--registry", "models", "--images", "80", "--json"]
+
+    def start():
+        return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    for marker in ("snapshot.json", "trained.json", "evaluated.json"):
+        process = start()
+        while not list(tmp_path.glob(f"out/retrainings/*/{marker}")):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.005)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        rival = start()
+        _, said = rival.communicate(timeout=300)
+        assert rival.returncode in (0, 5), said
+        if rival.returncode == 0:  # it was slow to start: the lease had expired
+            break
+        time.sleep(6)
+    last = start()
+    out, said = last.communicate(timeout=300)
+    assert last.returncode == 0, said
+    assert len({json.loads(path.read_text())["outcome"] for path in tmp_path.glob("out/retrainings/*/done.json")}) >= 1
+    assert models.document("negative").version == models.pointers("negative").champion
+    assert [line.version for line in models.list() if line.name == "negative"][:2] == [1, 2]
+    assert "state" in json.loads(out.splitlines()[-1])
