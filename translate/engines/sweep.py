@@ -55,6 +55,8 @@ REDUCED_PX = 2**22
 """Most pixels of a copy that statistics are taken from."""
 PIECE_PX = 64
 """Side of the pieces of which it is made."""
+LEAST_PIECES = 8
+"""So many of them along its short side, if that is long enough."""
 BASE_BYTES = 2**30
 """What a sweep takes whatever the image's size: the process, its libraries, and `MOST_THREADS` parts."""
 PICTURE_BYTES_PER_PX = 8
@@ -74,9 +76,9 @@ class Sweep:
         Raises `ModelError` if there is a layer of which it is not known what it looks at.
         """
         self._translator = translator
+        self._layers = read_layers(translator)
         self._device = next(translator.network.parameters()).device
         self._type = torch.bfloat16 if precision == "bfloat16" else torch.float32
-        self._layers = read_layers(translator)
         self._passes = plan_passes(self._layers, getattr(translator.config, "width", DEFAULT_WIDTH) / 2)
 
     @property
@@ -130,16 +132,20 @@ def reduced(pixels: NDArray[np.uint8], most_px: int = REDUCED_PX) -> NDArray[np.
     network sees other textures in it.
     """
     height, width = pixels.shape[:2]
-    scale = min(1.0, math.sqrt(most_px / (height * width)))
-    return pixels[np.ix_(_spread(height, scale), _spread(width, scale))]
+    share = min(1.0, most_px / (height * width))
+    # A short side keeps some pieces, and the long one pays for them.
+    short = min(1.0, max(math.sqrt(share), LEAST_PIECES * PIECE_PX / min(height, width)))
+    rows, columns = (share / short, short) if height > width else (short, share / short)
+    return pixels[np.ix_(_spread(height, rows), _spread(width, columns))]
 
 
-def _spread(side: int, scale: float) -> NDArray[np.intp]:
+def _spread(side: int, share: float) -> NDArray[np.intp]:
     """Pixels of evenly spaced pieces that make up about this share of a side."""
-    piece = min(side, PIECE_PX)
-    pieces = max(1, int(side * scale) // piece)
-    starts = np.linspace(0, side - piece, pieces).astype(np.intp)
-    return np.arange(side) if scale == 1 else (starts[:, None] + np.arange(piece)).reshape(-1)
+    if share >= 1:
+        return np.arange(side)
+    pieces = max(1, int(side * share) // PIECE_PX)
+    middles = (np.arange(pieces) + 0.5) * side / pieces
+    return (middles[:, None].astype(np.intp) + np.arange(-PIECE_PX // 2, PIECE_PX // 2)).reshape(-1)
 
 
 class _Work:
