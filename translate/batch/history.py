@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from translate.batch import layout
 from translate.batch.ledger import from_lines, merge
+from translate.batch.records import read_record
 from translate.errors import NotFoundError, UsageError
 from translate.progress import Progress, silent
 from translate.provenance import PlanRecord, RunSummary
@@ -142,7 +143,7 @@ def _entries(data: bytes) -> list[Entry]:
 def _read(store: ObjectStore, key: str, parse: Callable[[bytes], T]) -> T:
     """One record; `UsageError` if it was damaged, or written by a version that means something else by it."""
     try:
-        return parse(store.get(key).data)
+        return parse(read_record(store, key).data)
     except (ValueError, TypeError) as error:
         run = key[len(layout.RUNS) :].partition("/")[0]
         raise UsageError(

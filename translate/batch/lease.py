@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, ValidationError
 
 from translate.batch.layout import RESERVED
+from translate.batch.records import read_record
 from translate.errors import LockedError, NotFoundError, StoreError
 from translate.progress import duration
 from translate.provenance import SCHEMA, Record
@@ -71,7 +72,7 @@ class Seen:
 def read(store: ObjectStore) -> Seen:
     """The lease of an output, whoever holds it. Raises `StoreError` if it cannot be read."""
     try:
-        found = store.get(KEY)
+        found = read_record(store, KEY)
     except NotFoundError:
         return Seen()
     try:

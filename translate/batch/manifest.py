@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from translate.batch import layout
+from translate.batch.records import read_record
 from translate.images.codec import EXTENSIONS, extension, output_format, with_extension
 from translate.stores.contract import PutMode
 
@@ -109,6 +110,6 @@ def write_plan(store: ObjectStore, record: PlanRecord) -> None:
 def read_units(store: ObjectStore, run: str) -> Iterator[Unit]:
     """The units of a run in order, a part in memory at a time."""
     for info in store.list(layout.run_prefix(run) + "units/"):
-        for line in store.get(info.key).data.splitlines():
+        for line in read_record(store, info.key).data.splitlines():
             fields = json.loads(line)
             yield Unit(fields["number"], tuple(Item(**item) for item in fields["items"]))
