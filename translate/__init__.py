@@ -23,6 +23,7 @@ def load_translator(
     size: int | Literal["native"] | None = None,
     registry: str | None = None,
     device: Device = "auto",
+    engine: str = "auto",
 ) -> ImageTranslator:
     """Load a model once, to translate arrays, files and objects with it: the same pixels as `translate run` makes.
 
@@ -32,8 +33,12 @@ def load_translator(
     size (short side in pixels, or ``native``) instead of the settings' own, ``registry`` where models are (None:
     ``TRANSLATE_REGISTRY``, else ``./models``), ``device`` where the network runs.
 
+    ``engine`` makes the pixels: ``auto`` is PyTorch, as for a job of few images. A job of many may have chosen a faster
+    one, which its page, plan and ``translate status`` name: for its very pixels give that, e.g. ``openvino-bfloat16``.
+    (Not ``openvino-int8``, which is calibrated on a job's own images.)
+
     Raises `UsageError` and `ModelError`, with what is known by that name. Loading takes seconds, PyTorch's included.
     """
     from translate.library import open_translator
 
-    return open_translator(name, size, registry, device)
+    return open_translator(name, size, registry, device, engine)

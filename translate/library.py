@@ -80,9 +80,11 @@ class ImageTranslator:
 
 
 def open_translator(
-    name: str, size: int | Literal["native"] | None, registry: str | None, device: Device
+    name: str, size: int | Literal["native"] | None, registry: str | None, device: Device, engine: str
 ) -> ImageTranslator:
     """As `translate.load_translator` says."""
+    if engine.startswith("openvino-int8"):
+        raise UsageError(f"engine {engine!r} is calibrated on the images of a job, and here is none; give another")
     pipeline, model = _named(name)
     if not model:
         raise UsageError(f"pipeline {name!r} has no model yet; train one, and load that by its name")
@@ -97,6 +99,7 @@ def open_translator(
         selection=Selection(),
         registry_url=registry,
         device=device,
+        choice=engine,
     )
     resolved = resolve(job)
     return ImageTranslator(resolved.task, resolved.engine)

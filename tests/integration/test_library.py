@@ -55,13 +55,14 @@ def as_array(data):
     return read.pixels if read.alpha is None else np.dstack([read.pixels, read.alpha])
 
 
-@pytest.mark.parametrize("size", [None, 40])
-def test_every_kind_of_file_has_the_pixels_of_the_job(command, pictures, tmp_path, size):
-    flags = [] if size is None else ["--size", size]
+@pytest.mark.parametrize(("size", "engine"), [(None, "auto"), (40, "auto"), (40, "torch-float32")])
+def test_every_kind_of_file_has_the_pixels_of_the_job(command, pictures, tmp_path, size, engine):
+    flags = ["--engine", engine, *([] if size is None else ["--size", size])]
     code, _, err = command("run", "--pipeline", "monet2photo", "--input", pictures, "--output", tmp_path / "out",
                            "--format", "png", *flags)
     assert code == EXIT_OK, err
-    translator = load_translator("monet2photo", size=size)
+    translator = load_translator("monet2photo", size=size, engine=engine)
+    assert engine in ("auto", translator.engine)
     shapes = {}
     for file in sorted(pictures.iterdir()):
         found = translator(file)
@@ -128,9 +129,11 @@ def test_mistakes_say_what_was_expected(tiny, tmp_path, registry):
         load_translator("nosuch")
     with pytest.raises(ConfigError, match="size: must be native or the short side"):
         load_translator("tiny", registry=registry, size=3)
+    with pytest.raises(UsageError, match="is calibrated on the images of a job"):
+        load_translator("tiny", registry=registry, engine="openvino-int8")
     with pytest.raises(UsageError, match="has no model yet"):
         load_translator("horse2zebra")
-    for array in (np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((3, 4, 4), np.uint8),
+    for array in (np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((3, 5, 5), np.uint8),
                   np.zeros((0, 4, 3), np.uint8)):
         with pytest.raises(UsageError, match=r"expected uint8 HWC: \(H, W, 3\) RGB"):
             tiny(array)
