@@ -50,7 +50,7 @@ def really(settings):
     for network in networks.values():
         for parameter in network.parameters():
             parameter.grad = torch.zeros_like(parameter)
-    peak, _ = memory._step(settings, objective, networks, batch)
+    peak, _ = memory._step(settings, objective, networks, batch, settings.precision)
     return peak - sum(p.grad.nbytes for network in networks.values() for p in network.parameters())
 
 
