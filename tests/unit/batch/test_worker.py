@@ -15,7 +15,7 @@ from translate.batch.pace import RECENT
 from translate.batch.worker import CHANGING, Task, Worker
 from translate.errors import StoreError
 from translate.images.picture import Limits
-from translate.provenance import Work
+from translate.provenance import Sizes, Work
 from translate.stores.file import FileStore
 
 IMAGES = 40
@@ -91,7 +91,7 @@ def items(tmp_path) -> list[Item]:
 def make_worker(tmp_path, network, *, get=lambda *_: None, put=lambda *_: None) -> Worker:
     source, output = Hooked(tmp_path / "in", get=get), Hooked(tmp_path / "out", put=put)
     task = Task(source=source, output=output, model="a@1", registry_url=None, work=WORK, limits=Limits(),
-                frames="first")
+                frames="first", sizes=Sizes(whole_px=2**20, sweep_bytes=None))
     return Worker(task, network)
 
 
