@@ -7,9 +7,11 @@ from translate.batch import layout
 from translate.batch.job import prepare, run
 from translate.batch.retry import prepare_retry, read_failed
 from translate.batch.status import newest_run
-from translate.engines import choice
+from translate.config import load_pipeline
+from translate.engines.agreement import TOLERANCES_DB
 from translate.engines.torch import engine_name
 from translate.errors import UnknownNameError, UsageError, WorkDigestError
+from translate.shipped import shipped_folder
 from translate.stores import open_store
 
 
@@ -42,13 +44,13 @@ def test_what_was_asked_for_is_planned_and_kept_by_auto(job):
 
 
 def test_int8_is_calibrated_once_and_its_weights_lie_beside_the_outputs(job, monkeypatch):
-    monkeypatch.setitem(choice.__dict__, "tolerance_db", lambda _: 10.0)  # its weights are random
+    monkeypatch.setitem(TOLERANCES_DB, "int8", 0.0)  # its weights are random
     first = prepare(job(choice="openvino-int8"))
     assert first.why_engine.endswith("calibrated on 6 images of the input")
     output = first.job.output
     name = first.task.work.engine
     assert not list(output.list()), "planning writes nothing"
-    do(first, images=2)
+    do(first, images=-1)  # its plan is written, and nothing is begun
     assert output.head(layout.calibrated_key(name)).size_bytes > 1000
     resumed = prepare(job(choice="openvino-int8"))
     assert resumed.begun is not None
@@ -66,17 +68,29 @@ def test_int8_is_calibrated_once_and_its_weights_lie_beside_the_outputs(job, mon
     assert retried.task.work.engine == name
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("pipeline", ["monet2photo", "photo2monet", "sketch2object"])
+def test_shipped_models_agree_in_int8(pipeline):
+    settings = load_pipeline(pipeline)
+    source = open_store(str(shipped_folder("samples") / settings.samples))
+    made = make_job(source, open_store(f"memory://engines-{pipeline}/out/"), None, model=settings.model,
+                    choice="openvino-int8", size=settings.run.size)
+    prepared = prepare(made)
+    assert "calibrated on" in prepared.why_engine
+    assert prepared.engine.precision == "int8"
+
+
 def test_without_its_weights_an_unfinished_run_says_so(job, monkeypatch):
-    monkeypatch.setitem(choice.__dict__, "tolerance_db", lambda _: 10.0)
+    monkeypatch.setitem(TOLERANCES_DB, "int8", 0.0)
     first = prepare(job(choice="openvino-int8"))
-    do(first, images=2)
+    do(first, images=-1)  # its plan is written, and nothing is begun
     first.job.output.delete(layout.calibrated_key(first.task.work.engine))
     with pytest.raises(WorkDigestError, match="needs its calibrated weights, but none are there"):
         prepare(job(choice="openvino-int8"))
 
 
 def test_a_disagreeing_engine_is_refused_by_name(job, monkeypatch):
-    monkeypatch.setitem(choice.__dict__, "tolerance_db", lambda _: 500.0)
+    monkeypatch.setitem(TOLERANCES_DB, "float32", 500.0)
     with pytest.raises(UsageError, match="engine openvino-float32 is refused for this model"):
         prepare(job(choice="openvino-float32"))
 

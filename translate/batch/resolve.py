@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from translate.batch import sampling, stages
 from translate.batch.worker import Task, read_calibrated
+from translate.engines.agreement import agreement_db, tolerance_db
 from translate.engines.calibration import IMAGES, calibrate
 from translate.engines.choice import choose, open_checked
 from translate.engines.opening import device_of, open_engine, refuse_unknown
@@ -99,7 +100,7 @@ def _without_choice(job: Job) -> str:
 
 
 def _in_int8(job: Job, translator: Translator, alike: Sequence[str]) -> _Chosen:
-    """Calibrated as for the outputs that are there, else on a spread of the input."""
+    """Calibrated as for the outputs that are there, else on a spread of the input, and finely if it has to be."""
     for name in reversed(alike):
         if (known := read_calibrated(job.output, name)) is not None:
             return _Chosen(open_engine(name, translator, known))
@@ -107,6 +108,8 @@ def _in_int8(job: Job, translator: Translator, alike: Sequence[str]) -> _Chosen:
 
     images = sampling.spread_images(job, _work(job, translator, ""), IMAGES)
     calibrated = calibrate(translator, images)
+    if agreement_db(open_engine(name_of(calibrated), translator, calibrated), images) < tolerance_db("int8"):
+        calibrated = calibrate(translator, images, finely=True)
     engine = open_checked(name_of(calibrated), translator, lambda: images, calibrated)
     return _Chosen(engine, f"engine {engine.name}, calibrated on {len(images)} images of the input", calibrated)
 

