@@ -19,12 +19,23 @@ TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 """Ray's ports are open to all that reach this machine."""
 PACE = {"RAY_worker_niceness": "0"}
 """Ray's default of 15 leaves workers nothing beside other work."""
+ATTEMPTS = 3
+"""To start a head: on a busy machine its parts give each other up after 30 s."""
+HEAD_WITH_JOBS = """
+import signal, sys, ray
+ray.init(address="local", num_cpus=2, object_store_memory=100_000_000, _memory=4_000_000_000, _temp_dir=sys.argv[1],
+         include_dashboard=True, dashboard_host="127.0.0.1", dashboard_port=int(sys.argv[2]))
+# As `ray start` does: where jobs look for their own cluster, where other Rays run on the machine.
+ray._private.utils.write_ray_address(ray.get_runtime_context().gcs_address, sys.argv[1])
+print("it is up", flush=True)
+signal.pause()
+"""
 
 
 class Cluster:
     """``with Cluster() as cluster``: a head without processors; ``node(cpus)`` adds one, ``kill`` takes it away.
 
-    With ``jobs`` its Jobs API listens at ``jobs_url``.
+    With ``jobs`` it is a head with two processors, whose Jobs API listens at ``jobs_url``.
     """
 
     def __init__(self, *, jobs=False):
@@ -40,30 +51,39 @@ class Cluster:
         (place / "packages.pth").write_text(sysconfig.get_path("purelib"))
         self.address = f"127.0.0.1:{free_port()}"
         try:
-            port = self.address.partition(":")[2]
-            dashboard = ["--include-dashboard=false"] if self.jobs_url is None else [
-                "--include-dashboard=true", "--dashboard-host=127.0.0.1",
-                f"--dashboard-port={self.jobs_url.rpartition(':')[2]}",
-            ]
-            self.start("--head", f"--port={port}", "--num-cpus=0", f"--temp-dir={self.folder / 'ray'}", *dashboard)
-            until_s = time.monotonic() + 200
-            while not (answers(self.address) and (self.jobs_url is None or answers(self.jobs_url[len("http://"):]))):
-                assert time.monotonic() < until_s, (self.folder / "log").read_text()
-                time.sleep(0.5)
+            while not self.head():
+                assert len(self.running) < ATTEMPTS, (self.folder / "log").read_text(errors="replace")
         except BaseException:
             self.__exit__()
             raise
         return self
 
+    def head(self):
+        """Start the head and say whether it came up."""
+        port, folder = int(self.address.partition(":")[2]), str(self.folder / "ray")
+        if self.jobs_url is None:
+            head = self.start("--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false",
+                              f"--temp-dir={folder}")
+        else:
+            head = self.run("-c", HEAD_WITH_JOBS, folder, self.jobs_url.rpartition(":")[2])
+        log, until_s = self.folder / "log", time.monotonic() + 200
+        while head.poll() is None and time.monotonic() < until_s:
+            if answers(port) or "it is up" in log.read_text(errors="replace"):
+                return True
+            time.sleep(0.5)
+        return False
+
     def start(self, *flags):
+        return self.run("-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats",
+                        "--node-ip-address=127.0.0.1", "--object-store-memory=100000000", *flags)
+
+    def run(self, *words):
         unwanted = ("AWS_", "PYTHON", "RAY")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
         kept["PATH"] = f"{self.folder / 'venv/bin'}:{os.environ['PATH']}"
-        command = [self.python, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats",
-                   "--node-ip-address=127.0.0.1", "--object-store-memory=100000000", *flags]
         with (self.folder / "log").open("ab") as log:
-            process = subprocess.Popen(command, cwd=self.folder, env={**kept, **TOKEN, **PACE}, start_new_session=True,
-                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            process = subprocess.Popen([self.python, *words], cwd=self.folder, env={**kept, **TOKEN, **PACE},
+                                       start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.running.append(process)
         return process
 
@@ -94,10 +114,9 @@ def free_port():
         return free.getsockname()[1]
 
 
-def answers(address):
-    host, _, port = address.partition(":")
+def answers(port):
     with socket.socket() as probe:
-        return probe.connect_ex((host, int(port))) == 0
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def descendants(pid):
