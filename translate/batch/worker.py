@@ -127,7 +127,7 @@ class Worker:
                         begun.append(threads.submit(self.do, item))
                         begun[-1].add_done_callback(ended.put)
                         in_hand += 1
-                    if not begun:
+                    if not in_hand:  # not `begun`, which several that end at once may have left empty by now
                         break
                     ended.get()
                     in_hand -= 1

@@ -131,6 +131,18 @@ def test_one_that_takes_long_holds_up_neither_the_others_nor_their_order(tmp_pat
     all_done(make_worker(tmp_path, Network(), get=slow_at_first, put=lambda *_: put.add()), items)
 
 
+def test_nothing_is_left_out_when_fewer_are_wanted_while_several_end_at_once(tmp_path, items):
+    made = make_worker(tmp_path, Network())
+    made._pace = SimpleNamespace(wanted=4, note=lambda _: None)
+    keys = []
+    for entry in made.process(items, never):
+        if not keys:
+            time.sleep(20 * A_MOMENT_S)  # the other three have ended when the next is looked for
+            made._pace.wanted = 1
+        keys.append(entry.key)
+    assert keys == [item.key for item in items]
+
+
 def test_a_slow_store_gets_more_threads(tmp_path, items):
     """The first gets wait for each other, more of them than are in hand before anything is known."""
     together = threading.Barrier(8)
