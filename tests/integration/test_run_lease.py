@@ -114,7 +114,7 @@ def test_a_run_that_stalled_and_was_replaced_stops(registry, tmp_path):
     assert "took over (lease 1 -> 2). It writes nothing more" in err
     changed = {info.key for info in set(output.list()) ^ set(before)}
     assert len(changed) <= 4, "what was on its way to the disk at the very moment"
-    assert not any(key.startswith("_translate/") for key in changed)
+    assert not any(key.startswith("_translate/") for key in changed), changed
     assert contents(output) == pictures
     assert len(pictures) == IMAGES
 
