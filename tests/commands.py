@@ -39,10 +39,14 @@ class Running:
             assert not over, f"no {text!r} in:\n{self.out}\n{self.err}"
             time.sleep(0.1)
 
+    def send(self, number: int) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
     def end(self, number: int | None = None, patience_s: float = 900) -> tuple[int, str, str]:
         """Send a signal, if one is given, and wait; gives (exit code, stdout, stderr)."""
         if number is not None:
-            self._process.send_signal(number)
+            self.send(number)
         return self._process.wait(patience_s), self.out, self.err
 
     def kill(self) -> None:

@@ -87,9 +87,11 @@ def test_mistakes_end_it_before_it_begins(command, places):
 def test_two_at_once_a_stop_and_the_next_goes_on_with_the_same_retraining(schedule, places):
     first = schedule("--json")
     first.wait_for('"progress"')  # it trains
+    first.send(signal.SIGSTOP)  # so that it has not ended when the other looks
     code, _, err = schedule("--once").end()
     assert code == EXIT_LOCKED, err
-    code, out, _ = first.end(signal.SIGTERM)
+    first.send(signal.SIGTERM)
+    code, out, _ = first.end(signal.SIGCONT)
     assert code == EXIT_TERMINATED
     assert [json.loads(line)["event"] for line in out.splitlines()] == ["scheduled"], "it had not ended yet"
     code, out, err = schedule("--once", "--json").end()
