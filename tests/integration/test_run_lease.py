@@ -21,7 +21,7 @@ from translate.stores import open_store
 from translate.stores.contract import PutMode
 from translate.stores.memory import MemoryStore
 
-IMAGES = 60
+IMAGES = 240
 
 
 @contextmanager
