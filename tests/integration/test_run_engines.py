@@ -43,6 +43,14 @@ def test_what_was_asked_for_is_planned_and_kept_by_auto(job):
         prepare(job(choice="torch-float32"))
 
 
+def test_auto_keeps_the_engine_of_the_latest_outputs_not_of_the_newest_work(job):
+    for engine in ("torch-float32", "openvino-float32", "torch-float32"):
+        do(prepare(job(choice=engine, overwrite="stale")))
+    again = prepare(job())
+    assert again.engine.name == "torch-float32"
+    assert again.is_empty
+
+
 def test_int8_is_calibrated_once_and_its_weights_lie_beside_the_outputs(job, monkeypatch):
     monkeypatch.setitem(TOLERANCES_DB, "int8", 0.0)  # its weights are random
     first = prepare(job(choice="openvino-int8"))

@@ -57,7 +57,9 @@ class Notebook:
 
     def __init__(self) -> None:
         self.works: dict[str, Work] = {}
-        """What made the past, by digest."""
+        """What made the past, by digest; what made the latest of it last."""
+        self._digests: list[str] = []
+        """Of the same, by the number that stands for each in the table: a digest is longer than most keys."""
         self.finished_to = ""
         """The run up to which all are finished and in the past; later ones are to be looked at, maybe again."""
         with _room():
@@ -67,8 +69,10 @@ class Notebook:
 
     def note_past(self, entries: Iterable[Entry], work: Work, work_digest: str) -> None:
         """Take the outcomes of a later run; skipped items say nothing new and are passed over."""
-        self.works.setdefault(work_digest, work)
-        number = list(self.works).index(work_digest)  # a digest is longer than most keys
+        if work_digest not in self.works:
+            self._digests.append(work_digest)
+        self.works[work_digest] = self.works.pop(work_digest, work)  # to the end
+        number = self._digests.index(work_digest)
         self._write("INSERT OR REPLACE INTO past VALUES (?, ?, ?, ?, ?, ?)", (
             (_pack(entry.key), entry.source_etag, None if entry.output_key == entry.key else _pack(entry.output_key),
              entry.outcome, entry.code, number)
@@ -101,7 +105,7 @@ class Notebook:
         if row is None:
             return None
         etag, output, outcome, code, number = row
-        return Past(etag, key if output is None else _unpack(output), outcome, code, list(self.works)[number])
+        return Past(etag, key if output is None else _unpack(output), outcome, code, self._digests[number])
 
     def has_output(self, key: str) -> bool:
         """Whether a key exists at the destination."""

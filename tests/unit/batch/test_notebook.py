@@ -45,7 +45,10 @@ def test_the_later_outcome_counts_and_skipped_ones_say_nothing():
     assert notebook.past("a") == Past("2", "x", "ok", "", other.digest)
     assert notebook.past("b") == Past("1", "b", "ok", "", WORK.digest)
     assert notebook.past("c") is None
-    assert notebook.works == {WORK.digest: WORK, other.digest: other}
+    assert list(notebook.works.items()) == [(WORK.digest, WORK), (other.digest, other)]
+    notebook.note_past([Entry("d", "d", "1", "ok")], WORK, WORK.digest)
+    assert list(notebook.works.items()) == [(other.digest, other), (WORK.digest, WORK)]
+    assert [notebook.past(key).work_digest for key in "abd"] == [other.digest, WORK.digest, WORK.digest]
 
 
 @pytest.mark.parametrize(("there", "asked", "kept"), [
