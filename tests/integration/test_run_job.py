@@ -14,7 +14,7 @@ from translate.batch import history, layout
 from translate.batch.estimate import estimate
 from translate.batch.history import read_ledger, run_names
 from translate.batch.job import Prepared, prepare, run
-from translate.errors import StoreError, UsageError, WorkDigestError
+from translate.errors import AccessError, StoreError, UsageError, WorkDigestError
 from translate.images.mark import Mark, read_mark
 from translate.progress import silent
 from translate.stores import open_store
@@ -131,6 +131,21 @@ def test_outputs_from_before_there_were_marks_are_other_work(registry):
     output.put(key, json.dumps({**record, "work_digest": "sha256:" + "0" * 64}).encode())
     with pytest.raises(WorkDigestError, match=r"2 outputs .*\(mark: none -> xmp-1\)"):
         prepare(make_job(source, output, registry))
+
+
+class Unlisted(FileStore):
+    """Credentials that may get, and not list."""
+
+    def list(self, *_, **__):
+        raise AccessError("no access to the listing")
+
+
+def test_keys_that_are_named_need_no_listing(registry, tmp_path):
+    keys = fill(FileStore(tmp_path / "in"), 3)
+    source, output = Unlisted(tmp_path / "in"), open_store("memory://named/out/")
+    with pytest.raises(AccessError):
+        prepare(make_job(source, output, registry))
+    assert go(prepare(make_job(source, output, registry, keys=tuple(keys[1:])))).ok == 2
 
 
 def test_limit_goes_on_where_it_ended(registry):

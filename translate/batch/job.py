@@ -131,7 +131,8 @@ def prepare(
         conflicts.refuse_overlap(job.source, job.output)
     job = replace(job, source=PatientStore(job.source, known=False), output=PatientStore(job.output, known=False))
     seen = None if plan_only else lease.look(job.output)
-    next(job.source.list(), None)  # a bucket that is not there is said before the model is loaded
+    if job.selection.keys is None:  # else nothing is listed, and need not be allowed to
+        next(job.source.list(), None)  # a bucket that is not there is said before the model is loaded
     notebook = notebook or Notebook()
     unfinished = find(job, notebook.finished_to)
     from translate.batch.resolve import resolve, resolve_as_planned  # loads torch, which takes seconds
