@@ -22,6 +22,7 @@ from translate.batch.allowance import Allowance
 from translate.batch.breaker import Breaker
 from translate.batch.ledger import EXISTS, Entry, unhappy
 from translate.batch.pace import MOST, Pace
+from translate.batch.records import read_record
 from translate.engines import opening
 from translate.errors import AccessError, ItemError, ModelError, NotFoundError, UnavailableError
 from translate.images.credentials import open_signer
@@ -85,7 +86,7 @@ def read_calibrated(output: ObjectStore, engine: str) -> bytes | None:
     if not opening.is_calibrated(engine):
         return None
     try:
-        return output.get(layout.calibrated_key(engine)).data
+        return read_record(output, layout.calibrated_key(engine)).data
     except NotFoundError:
         return None
 

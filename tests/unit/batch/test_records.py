@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from translate.batch import layout
 from translate.batch.records import TRIES, read_record
+from translate.batch.worker import read_calibrated
 from translate.errors import ItemError, NotFoundError, UnavailableError
 from translate.stores.memory import MemoryStore
 
@@ -33,6 +35,12 @@ def test_a_record_that_was_damaged_on_its_way_is_asked_for_again() -> None:
     store = DamagingStore(TRIES - 1)
     store.put("k", b"whole")
     assert read_record(store, "k").data == b"whole"
+
+
+def test_calibrated_weights_that_were_damaged_on_their_way_are_asked_for_again() -> None:
+    store, engine = DamagingStore(TRIES - 1), f"openvino-int8-{'0' * 16}"
+    store.put(layout.calibrated_key(engine), b"weights")
+    assert read_calibrated(store, engine) == b"weights"
 
 
 def test_a_record_that_is_damaged_each_time_is_the_stores_fault_and_no_images() -> None:
