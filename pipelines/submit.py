@@ -127,13 +127,17 @@ class RayCluster:
 
     def follow(self, job: str, show: Callable[[str], None]) -> int:
         """As the contract says. A job that was killed ends with 128 and the signal's number, as in a shell."""
-        log = _Log(show)
+        log, had_ended = _Log(show), False
         while True:
+            is_whole = False
             with contextlib.suppress(*_LOST):  # what became of the job is asked next, with patience
                 asyncio.run(self._tail(job, log))
+                is_whole = True
             details = self._asked(lambda: self._client.get_job_info(job))
-            if details.status.is_terminal():
+            if details.status.is_terminal() and (is_whole or had_ended):
                 break
+            had_ended = details.status.is_terminal()  # its last lines may not have come: they are asked for once more
+            time.sleep(PAUSE_S)
         log.close()
         code = details.driver_exit_code
         if code is not None:
@@ -166,7 +170,7 @@ class RayCluster:
                         "there may go on without it being seen"
                     ) from error
                 time.sleep(PAUSE_S)
-            except RuntimeError as error:
+            except (RuntimeError, AuthenticationError) as error:
                 raise ClusterError(f"the cluster at {self._address} refused: {' '.join(str(error).split())}") from error
 
 

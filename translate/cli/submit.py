@@ -99,7 +99,7 @@ def _files(command: Sequence[str]) -> list[str]:
     """What is named in the command and is a file below the working folder."""
     words = [word.partition("=")[2] if word.startswith("--") and "=" in word else word for word in command[1:]]
     paths = {Path(os.path.normpath(word)) for word in words if word}
-    return sorted(str(path) for path in paths if not path.is_absolute() and path.parts[0] != ".." and path.is_file())
+    return sorted(str(path) for path in paths if path.is_file() and not path.is_absolute() and path.parts[0] != "..")
 
 
 def _environment(names: Sequence[str]) -> dict[str, str]:
