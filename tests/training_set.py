@@ -17,6 +17,13 @@ def png(pixels):
     return codec.encode(Picture(pixels, None, "png"), "png", 100)
 
 
+def fill(store, count):
+    """Put so many pictures into the folder ``trainA``, and their inverses into ``trainB``."""
+    for i in range(count):
+        store.put(f"trainA/{i}.png", png(picture(i)))
+        store.put(f"trainB/{i}.png", png(255 - picture(i)))
+
+
 TINY = {
     "objective": {"name": "cyclegan"},
     "generator": {"architecture": "resnet", "width": 4, "blocks": 1},

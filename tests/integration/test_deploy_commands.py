@@ -24,10 +24,10 @@ from botocore.exceptions import ClientError
 from jobs import picture
 from manifests import FOLDER, argv, compose, entrypoint, unit
 from s3_server import _free_ports
-from training_set import WAVES, png
-from training_set import picture as wave
+from training_set import WAVES, fill
 
 from translate.errors import EXIT_TERMINATED
+from translate.stores import open_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -159,12 +159,7 @@ def test_what_compose_starts(stack):
 @pytest.fixture
 def place(tmp_path):
     """A pipeline that is trained in seconds and due at once, pictures for it, and the URLs that settings hold."""
-    for side in "AB":
-        folder = tmp_path / "set" / f"train{side}"
-        folder.mkdir(parents=True)
-        for seed in range(40):
-            pixels = wave(seed)
-            (folder / f"{seed}.png").write_bytes(png(pixels if side == "A" else 255 - pixels))
+    fill(open_store(str(tmp_path / "set")), 40)
     shutil.copytree(tmp_path / "set" / "trainA", tmp_path / "in")
     values = {**WAVES, "model": "waves", "retraining": {"new_images": 1, "holdout": {"share": 0.3},
                                                         "gate": {"subsets": 8}}}

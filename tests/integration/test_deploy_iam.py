@@ -6,7 +6,8 @@ import pytest
 import yaml
 from iam_policy import read_policy, uses
 from jobs import fill, publish_tiny
-from training_set import TINY, WAVES, picture, png
+from training_set import TINY, WAVES
+from training_set import fill as fill_training
 
 from translate.stores import _s3_client, open_store
 
@@ -57,10 +58,7 @@ def test_a_run_needs_just_what_its_policy_allows(place, command):
 
 def test_a_training_needs_just_what_its_policy_allows(place, command, tmp_path):
     bucket, asked = place
-    data = open_store(f"s3://{bucket}/input/")
-    for side in "AB":
-        for number in range(3):
-            data.put(f"train{side}/{number}.png", png(picture(number)))
+    fill_training(open_store(f"s3://{bucket}/input/"), 3)
     pipeline = WAVES | {"training": TINY | {"checkpoint_every_images": 2}}
     (tmp_path / "waves.yaml").write_text(yaml.safe_dump(pipeline))
     asked.clear()
@@ -75,11 +73,7 @@ def test_a_training_needs_just_what_its_policy_allows(place, command, tmp_path):
 @pytest.mark.timeout(1500)
 def test_a_retraining_needs_no_more_than_its_policy_allows(place, command, tmp_path):
     bucket, asked = place
-    data = open_store(f"s3://{bucket}/input/")
-    for side in "AB":
-        for number in range(40):
-            pixels = picture(number)
-            data.put(f"train{side}/{number}.png", png(pixels if side == "A" else 255 - pixels))
+    fill_training(open_store(f"s3://{bucket}/input/"), 40)
     retraining = {"new_images": 1, "holdout": {"share": 0.3}, "gate": {"subsets": 8}}
     (tmp_path / "waves.yaml").write_text(yaml.safe_dump(WAVES | {"retraining": retraining}))
     asked.clear()

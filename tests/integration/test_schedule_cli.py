@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 import yaml
-from training_set import WAVES, picture, png
+from training_set import WAVES, fill
 
 from translate.batch.holding import hold
 from translate.batch.lease import look
@@ -20,12 +20,7 @@ from translate.stores import open_store
 @pytest.fixture
 def places(tmp_path):
     """A set of 40 pictures a side, and a pipeline that is due every minute."""
-    for side in "AB":
-        folder = tmp_path / "set" / f"train{side}"
-        folder.mkdir(parents=True)
-        for seed in range(40):
-            pixels = picture(seed)
-            (folder / f"{seed}.png").write_bytes(png(pixels if side == "A" else 255 - pixels))
+    fill(open_store(str(tmp_path / "set")), 40)
     values = {**WAVES, "retraining": {"schedule": "* * * * *", "holdout": {"share": 0.3}, "gate": {"subsets": 8}}}
     (tmp_path / "waves.yaml").write_text(yaml.safe_dump(values))
     return tmp_path
