@@ -1,6 +1,6 @@
 """Every benchmark, one after the other, and the table in the README from the lines that they print for it.
 
-    python -m tests.benchmarks                    # all, about 15 minutes on two quiet cores
+    python -m tests.benchmarks                    # all, up to an hour on two quiet cores
     python -m tests.benchmarks engines job        # these, their rows alone are replaced
     python -m tests.benchmarks --dry-run first    # print the table, write nothing
 """

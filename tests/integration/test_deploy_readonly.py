@@ -31,11 +31,16 @@ def image_environment():
 
 @pytest.fixture
 def closed():
-    """Run a command in a file system of its own, read-only but for /tmp; skips where that may not be made."""
+    """Run a command in a file system of its own, read-only but for /tmp; skips where that may not be made.
+
+    Mounts are for whoever has CAP_SYS_ADMIN, such as root outside a container, and only they make a write fail as it
+    does in the image. Without it ``tests/unit/deploy`` still holds every manifest to a read-only root with /tmp to write
+    to; that the program keeps to /tmp is then shown nowhere else: who changes where it writes runs this as root.
+    """
     try:
         subprocess.run(["unshare", "--mount", "true"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"may not make mounts of its own here: {error}")
+        pytest.skip(f"only who may make mounts (CAP_SYS_ADMIN) can close a file system; run it as root: {error}")
     scripts = sysconfig.get_path("scripts")
     env = {**image_environment(), "PATH": f"{scripts}:/usr/sbin:/usr/bin:/sbin:/bin",
            "PROBE": str(Path(__file__).parent / "probe")}
