@@ -60,7 +60,11 @@ def choose(translator: Translator, device: Device, count: int, images: Images, s
     refused: list[str] = []
 
     def opened(name: str) -> Engine | None:
-        engine = open_engine(name, translator)
+        try:
+            engine = open_engine(name, translator)
+        except UsageError as error:  # OpenVINO is there, but with one core
+            refused.append(str(error))
+            return None
         db = agreement(engine, findings, samples if few else images)
         if db >= tolerance_db(engine.precision):
             return engine
@@ -111,7 +115,7 @@ def _disagreement(db: float, precision: str) -> str:
 
 def _other() -> str | None:
     """The engine beside PyTorch that this processor has and that needs nothing but the model."""
-    if importlib.util.find_spec("openvino") is None:
+    if importlib.util.find_spec("openvino") is None:  # not by importing it, which takes seconds that may be in vain
         return None
     return "openvino-bfloat16" if has_bfloat16("cpu") else "openvino-float32"
 

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from translate.engines.machine import machine
+from translate.errors import ItemError, StoreError
+from translate.stores.file import FileStore
 
 if TYPE_CHECKING:
     from translate.models.translator import Translator
 
 Kind = Literal["ms", "db"]
+FILE = "engines.json"
 KEPT = 500
 """Pairs of machine and model; the oldest give way."""
 
@@ -45,23 +48,20 @@ class Findings:
             _write(dict(list(found.items())[-KEPT:]))
 
 
-def _path() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "translate-images" / "engines.json"
+def _store() -> FileStore:
+    """Raises `RuntimeError` for a user without a home."""
+    return FileStore(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "translate-images")
 
 
 def _read() -> dict[str, Any]:
     try:
-        found = json.loads(_path().read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none yet, or damaged: then it is measured again
+        found = json.loads(_store().get(FILE).data)
+    except (StoreError, RuntimeError, ValueError):  # none yet, or damaged: then it is measured again
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def _write(found: dict[str, Any]) -> None:
     """Whole or not at all; of two runs that end at once, one's findings may be lost."""
-    path = _path()
-    part = path.with_suffix(f".{os.getpid()}")
-    with contextlib.suppress(OSError):  # a home that is read-only: it is measured again each time
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(found), encoding="utf-8")
-        part.replace(path)
+    with contextlib.suppress(StoreError, ItemError, RuntimeError):  # read-only, or no home: it is measured each time
+        _store().put(FILE, json.dumps(found).encode())

@@ -3,13 +3,15 @@
 import importlib.util
 import json
 import math
+import pwd
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from engine_networks import translator
 
-from translate.engines import choice
+from translate.engines import choice, openvino
 from translate.engines.agreement import agreement_db, psnr_db
 from translate.engines.findings import KEPT, Findings
 from translate.engines.opening import open_engine
@@ -75,6 +77,14 @@ def test_the_fastest_is_taken_and_said_and_remembered(monkeypatch, cache):
     assert again.engine.name != chosen.engine.name, "measured again, though it was remembered"
 
 
+def test_another_that_this_machine_has_not_the_cores_for_is_left_out(monkeypatch):
+    monkeypatch.setattr(choice, "WORTH_S", 0.0)
+    monkeypatch.setattr(openvino, "THREADS", 10_000)
+    chosen = choice.choose(translator(SMALL), "cpu", 1000, Images(), Images())
+    assert chosen.engine.name == engine_name("cpu")
+    assert "needs 10000 threads for each of 1 images at once" in chosen.why
+
+
 @needs_bfloat16
 def test_auto_falls_back_from_one_that_disagrees():
     chosen = choice.choose(sensitive(), "cpu", 1, Images(), Images())
@@ -118,6 +128,30 @@ def test_findings_survive_damage_and_stay_few(cache):
     assert Findings(translator(SMALL, digest="sha256:a")).get("ms", "x") == 4.0
     cache.write_text("{half")
     assert Findings(translator(SMALL, digest="sha256:a")).get("ms", "x") is None
+
+
+def test_findings_noted_by_several_at_once_leave_a_whole_file(cache):
+    def note(number):
+        findings = Findings(translator(SMALL, digest=f"sha256:{number}"))
+        for times in range(40):
+            findings.note("ms", "x", float(times))
+            assert json.loads(cache.read_text())
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(note, range(4)))
+    assert list(cache.parent.iterdir()) == [cache]
+
+
+def test_findings_of_a_user_without_a_home_are_not_kept(monkeypatch):
+    def unknown(_uid):
+        raise KeyError
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    findings = Findings(translator(SMALL, digest="sha256:a"))
+    findings.note("ms", "x", 3.0)
+    assert findings.get("ms", "x") == 3.0
 
 
 def test_findings_of_a_model_without_a_digest_are_not_kept(cache):
