@@ -27,6 +27,7 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON.")] = False,
 ) -> None:
     """Write a model for another runtime, with dynamic height and width, and check that it gives the same."""
+    import math
     from pathlib import Path
 
     from translate.engines.export import export as export_model
@@ -37,7 +38,8 @@ def export(
     if as_json:
         console.result_json({
             "event": "exported", "path": str(exported.path), "multiple": translator.multiple,
-            "largest_difference": exported.largest_difference, "psnr_db": exported.psnr_db,
+            "largest_difference": exported.largest_difference,
+            "psnr_db": exported.psnr_db if math.isfinite(exported.psnr_db) else None,  # JSON has no infinity
         })
         return
     console.result(f"{exported.path}: takes (1, {translator.in_channels}, H, W) float32 in [-1, 1], H and W multiples "
