@@ -44,10 +44,15 @@ def calibrated(network):
     return calibrate(translator(network), [PIXELS, PIXELS[::-1], PIXELS[:, ::-1]])
 
 
+# Whatever machine these run on: what it has not is reported as skipped, and what it has is tested.
+NAMES = [pytest.param(name, marks=pytest.mark.skipif(not THERE.get(name, True), reason=f"this machine has no {name}"))
+         for name in engine_names()]
+CALIBRATED = ("resnet", "grey")
+"""Networks to test in int8: calibrating takes seconds, and these two show it (other channels, other layers)."""
+
+
 @cache
 def engine(name, network):
-    if not THERE.get(name, True):
-        pytest.skip("this machine has none")
     if name.endswith("int8"):
         return open_engine(name_of(calibrated(network)), translator(network), calibrated(network))
     return open_engine(name, translator(network))
@@ -57,7 +62,7 @@ def picture(channels, height=90, width=110):
     return to_tensor(PIXELS)[None, :channels, :height, :width]
 
 
-@pytest.fixture(params=engine_names())
+@pytest.fixture(params=NAMES)
 def name(request):
     return request.param
 
@@ -73,10 +78,11 @@ def test_an_unknown_name():
     assert refuse_unknown("openvino-int8-0123456789abcdef")
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(("name", "network"), [
+    pytest.param(*name.values, network, marks=name.marks, id=f"{name.values[0]}-{network}")
+    for name in NAMES for network in (CALIBRATED if name.values[0].endswith("int8") else NETWORKS)
+])
 def test_agrees_with_float32_at_any_size(name, network):
-    if name.endswith("int8") and network not in ("resnet", "grey"):
-        pytest.skip("calibrating takes seconds, and two show it")
     it = engine(name, network)
     assert it.name.startswith(name)
     assert pickle.loads(pickle.dumps(it.name)) == it.name
@@ -105,14 +111,16 @@ def test_neither_company_nor_threads_matter(name):
             assert torch.equal(found, together)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_openvinos_bits_do_not_depend_on_the_number_of_threads(precision):
+@pytest.mark.parametrize("name", [
+    name for name in NAMES if name.values[0] in ("openvino-float32", "openvino-bfloat16")
+])
+def test_openvinos_bits_do_not_depend_on_the_number_of_threads(name):
     before = torch.get_num_threads()
-    wanted = engine(f"openvino-{precision}", "resnet").translate(picture(3))
+    wanted = engine(name, "resnet").translate(picture(3))
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            found = open_engine(f"openvino-{precision}", translator("resnet")).translate(picture(3))
+            found = open_engine(name, translator("resnet")).translate(picture(3))
             assert torch.equal(found, wanted)
     finally:
         torch.set_num_threads(before)
