@@ -29,5 +29,6 @@ def trace(translator: Translator) -> torch.jit.ScriptModule:
         # that a norm has more than one pixel, is the same at every size that the translator gives.
         warnings.simplefilter("ignore")
         with torch.no_grad():
-            traced = torch.jit.trace(translator.network, example(translator), check_trace=False)  # type: ignore[no-untyped-call]
+            traced = torch.jit.trace(  # type: ignore[no-untyped-call] # torch gives it no types
+                translator.network, example(translator), check_trace=False)
     return cast("torch.jit.ScriptModule", traced)

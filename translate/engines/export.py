@@ -78,7 +78,7 @@ def run(form: Form, path: Path, x: Tensor) -> Tensor:
         return run_file(path, x)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return cast("Tensor", torch.jit.load(str(path))(x))  # type: ignore[no-untyped-call]
+        return cast("Tensor", torch.jit.load(str(path))(x))  # type: ignore[no-untyped-call] # torch gives it no types
 
 
 def _onnx(translator: Translator, path: Path) -> None:

@@ -3,12 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
 from translate.config import Domains
+from translate.engines.agreement import psnr_db
 from translate.engines.torch import TorchEngine, has_bfloat16, pick_device
 from translate.errors import UsageError
 from translate.images.codec import decode
@@ -81,11 +81,6 @@ def test_float32_is_the_translator():
     assert (engine.translate(x) - it(x)).abs().max() < 1e-5
     assert engine.name == "torch-float32"
     assert it.network is not engine.translator.network
-
-
-def psnr_db(a, b):
-    """Of 8-bit pixels, in decibels."""
-    return 10 * np.log10(255**2 / np.mean((a.astype(float) - b.astype(float)) ** 2))
 
 
 @pytest.mark.parametrize("options", [
