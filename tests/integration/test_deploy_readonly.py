@@ -34,8 +34,8 @@ def closed():
     """Run a command in a file system of its own, read-only but for /tmp; skips where that may not be made.
 
     Mounts are for whoever has CAP_SYS_ADMIN, such as root outside a container, and only they make a write fail as it
-    does in the image. Without it ``tests/unit/deploy`` still holds every manifest to a read-only root with /tmp to write
-    to; that the program keeps to /tmp is then shown nowhere else: who changes where it writes runs this as root.
+    does in the image. Without it ``tests/unit/deploy`` still holds every manifest to a read-only root with a /tmp; that
+    the program keeps to it is then shown nowhere else: who changes where it writes runs this as root.
     """
     try:
         subprocess.run(["unshare", "--mount", "true"], check=True, capture_output=True)
