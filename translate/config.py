@@ -364,9 +364,11 @@ def _refuse_twice(node: yaml.Node | None, where: str, seen: set[int]) -> None:
             continue
         key, value = child
         line = key.start_mark.line + 1
-        if isinstance(key, yaml.ScalarNode) and lines.setdefault(key.value, line) != line:
-            raise ConfigError(f"{where}, line {line}: the key {key.value!r} is given a second time; the first is in "
-                              f"line {lines[key.value]}. Keep one of them")
+        if isinstance(key, yaml.ScalarNode):
+            if key.value in lines:
+                raise ConfigError(f"{where}, line {line}: the key {key.value!r} is given a second time; the first is "
+                                  f"in line {lines[key.value]}. Keep one of them")
+            lines[key.value] = line
         _refuse_twice(value, where, seen)
 
 

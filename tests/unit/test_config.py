@@ -84,6 +84,8 @@ def test_a_key_that_is_given_twice_is_named_with_its_lines():
         parse_pipeline(text, "mine.yaml")
     with pytest.raises(ConfigError, match=r"line 2: the key 'name'"):
         parse_pipeline("name: x\nname: x\n", "mine.yaml")
+    with pytest.raises(ConfigError, match=r"line 2: the key 'size' is given a second time; the first is in line 2"):
+        parse_pipeline("name: x\nrun: {size: 64, size: 320}\n", "mine.yaml")
 
 
 def test_the_same_key_in_two_places_and_aliases_are_fine():
