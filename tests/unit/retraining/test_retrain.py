@@ -7,7 +7,7 @@ from retraining_set import fill, pipeline, publish_random
 
 from translate.batch import lease
 from translate.batch.holding import hold
-from translate.errors import ConfigError, DataError, LockedError, StoreError
+from translate.errors import ConfigError, DataError, LockedError, PointersMovedError, StoreError
 from translate.registry import ModelRegistry
 from translate.retraining.journal import Begun, Done, Journal
 from translate.retraining.retrain import retrain
@@ -93,6 +93,23 @@ def test_what_cannot_be_done_is_told_before_anything_has_begun(places, journal, 
         retrain(made(), **places)
     assert journal.begun() == []
     assert registry.pointers("negative").champion is None
+
+
+def test_who_promotes_while_it_begins_is_not_overruled(places, journal, monkeypatch):
+    registry = ModelRegistry(places["registry"])
+    for _ in range(2):
+        publish_random(registry)
+    listed = ModelRegistry.list
+
+    def somebody_promotes(models):
+        models.promote("negative@1", why="I like it")
+        return listed(models)
+
+    monkeypatch.setattr(ModelRegistry, "list", somebody_promotes)
+    with pytest.raises(PointersMovedError):
+        retrain(pipeline(), **places)
+    assert registry.pointers("negative").champion == 1
+    assert journal.begun() == []
 
 
 def test_a_listing_that_was_changed_is_noticed(places, journal):
