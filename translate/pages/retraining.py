@@ -56,8 +56,6 @@ class Judged:
     against: str
     """``name@version`` of the champion, or ``doing nothing``."""
     promoted: bool
-    reasons: Sequence[str]
-    """The gate's."""
     compared: Sequence[Compared]
     pictures: Sequence[SideBySide]
     size_px: int
@@ -77,9 +75,8 @@ class RetrainingPage:
     words: Sequence[str]
     """What became of each model."""
     retraining: str
-    began: str
     finished: str
-    """ISO 8601."""
+    """When, in words, UTC."""
     models: Sequence[Judged]
     counts: Mapping[str, int]
     """Images by place."""

@@ -49,7 +49,6 @@ def write_page(work: UnderWay, trained: TrainedModels, evaluated: EvaluatedModel
         state="promoted" if done.promoted else "kept",
         words=done.words,
         retraining=begun.retraining,
-        began=f"{begun.began:%Y-%m-%d %H:%M} UTC",
         finished=f"{done.finished:%Y-%m-%d %H:%M} UTC",
         models=[_judged(work, each, by_name[each.name], verdicts.verdicts[each.name],
                         promoted=each.reference in done.promoted) for each in trained.challengers],
@@ -82,7 +81,7 @@ def _judged(
     work: UnderWay, challenger: Challenger, evaluated: Evaluated, verdict: Verdict, *, promoted: bool
 ) -> Judged:
     return Judged(
-        challenger=verdict.challenger, against=verdict.against, promoted=promoted, reasons=verdict.reasons,
+        challenger=verdict.challenger, against=verdict.against, promoted=promoted,
         compared=[Compared(*MEASURES[each.measure], each.against, each.challenger, each.worse_by, each.spread,
                            each.at_most, each.margin, each.passed) for each in verdict.comparisons],
         pictures=_pictures(work, challenger, evaluated.size_px), size_px=evaluated.size_px,

@@ -7,7 +7,7 @@ from page_reader import Reader
 from translate.pages.retraining import Compared, Judged, RetrainingPage, SideBySide, render_retraining_page
 
 JUDGED = Judged(
-    challenger="zebra@3", against="zebra@2", promoted=False, reasons=("KID is worse",),
+    challenger="zebra@3", against="zebra@2", promoted=False,
     compared=[Compared("KID", "lower", 0.0412, 0.0836, 0.0424, 0.0051, 0.0526, 0.01, passed=False),
               Compared("edges kept", "higher", 0.81, 0.82, -0.01, 0.002, -0.006, 0.03, passed=True)],
     pictures=[SideBySide("a/1.png", b"\xff\xd8before", b"\xff\xd8old", b"\xff\xd8new", None)],
@@ -15,7 +15,7 @@ JUDGED = Judged(
 )
 PAGE = RetrainingPage(
     pipeline="horse2zebra", state="kept", words=("zebra@2 stays: KID is worse",), retraining="20261122T030000000Z-ab12",
-    began="2026-11-22 03:00 UTC", finished="2026-11-22 05:27 UTC", models=[JUDGED],
+    finished="2026-11-22 05:27 UTC", models=[JUDGED],
     counts={"a": 1080, "a, held out": 120}, difference={"new": 512, "removed": 3, "changed": 1},
     images_seen=8000, seconds=5400.0, provenance={"data": "s3://sets/zebra/", "since": ""},
 )
