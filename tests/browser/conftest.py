@@ -1,5 +1,6 @@
 """A real Chromium, without a window and without leaving this machine."""
 
+import json
 import shutil
 
 import pytest
@@ -29,6 +30,36 @@ def show(browser, tmp_path):
         browser.get(file.as_uri())
 
     return open_page
+
+
+@pytest.fixture
+def asks_nobody(browser):
+    """Fails if the page that is shown said anything to the console, or asked for more than its own file."""
+
+    def check():
+        assert browser.get_log("browser") == []
+        events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+        requests = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+        assert requests, "the log of requests is empty, so it proves nothing"
+        assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+
+    return check
+
+
+@pytest.fixture
+def stays_within(browser):
+    """Fails if the page that is shown is wider than so many CSS pixels, or anything but what has its own frame."""
+
+    def check(width, *framed):
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        assert browser.execute_script("return innerWidth") == width
+        too_wide = browser.execute_script(
+            "return [...document.querySelectorAll('body *')].filter(e => !e.closest(arguments[0])"
+            " && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))",
+            ", ".join(framed))
+        assert too_wide == []
+
+    return check
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ from translate.objectives.contract import build_objective, objectives
 from translate.training import memory
 from translate.training.networks import build_networks
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CHANGES = ["colour", "translation", "cutout"]
 GAMES = [
     *({"name": name} for name in objectives()),
@@ -29,15 +31,6 @@ def training(objective, *, generator="resnet", discriminator="patchgan", **chang
         "data": {"kind": "unpaired", "short_side_px": [32, 32], "crop_px": 32},
         "images": 2, "batch": 2, "precision": "float32", **changes,
     }, "test")
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small are quicker without threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def really(settings):

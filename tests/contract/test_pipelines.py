@@ -13,6 +13,8 @@ from translate.stores import open_store
 from translate.training.loop import train
 from translate.training.resolve import resolve_training
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TRAINED = [name for name in pipeline_names() if load_pipeline(name).training is not None]
 CLASSIC = {
     "horse2zebra": "horse2zebra", "monet2photo_full": "monet2photo", "vangogh2photo": "vangogh2photo",
@@ -20,15 +22,6 @@ CLASSIC = {
     "edges2shoes": "edges2shoes", "edges2handbags": "edges2handbags",
 }
 """Pipeline -> the archive that it is trained on."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small are quicker without threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("name", TRAINED)

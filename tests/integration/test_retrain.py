@@ -7,7 +7,6 @@ import sys
 import time
 
 import pytest
-import torch
 import yaml
 from retraining_set import NEGATIVE, fill, pipeline, publish_random, still
 from typer.testing import CliRunner
@@ -23,15 +22,7 @@ from translate.retraining.retrain import retrain
 from translate.stores import open_store
 from translate.stores.file import FileStore
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.usefixtures("one_thread")]
 
 
 @pytest.fixture

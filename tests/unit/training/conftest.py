@@ -1,19 +1,14 @@
 """Fixtures of the training tests."""
 
 import pytest
-import torch
 from training_set import picture, png
 
 from translate.stores import open_store
 
 
 @pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Networks this small are quicker without threads, most of all on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def small_networks(one_thread):
+    """All of these tests train."""
 
 
 @pytest.fixture
