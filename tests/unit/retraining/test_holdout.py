@@ -10,14 +10,6 @@ from translate.retraining.holdout import is_held_out
 NAMES = st.text(min_size=1, max_size=40)
 
 
-@given(old=st.sets(NAMES), new=st.sets(NAMES), share=st.floats(0.01, 0.99))
-def test_images_that_come_and_go_change_no_side(old, new, share):
-    config = Holdout(share=share)
-    before = {name for name in old if is_held_out(name, config)}
-    after = {name for name in old | new if is_held_out(name, config)}
-    assert before == after & old
-
-
 @given(name=NAMES, low=st.floats(0.01, 0.5), more=st.floats(0.0, 0.49))
 def test_a_larger_share_keeps_what_was_held_out(name, low, more):
     assert is_held_out(name, Holdout(share=low + more)) or not is_held_out(name, Holdout(share=low))

@@ -75,6 +75,18 @@ def test_what_changed_is_counted(store):
     assert after.digest != before.digest
 
 
+def test_images_that_come_and_go_change_no_side(store):
+    before = take_snapshot(store, data(), HALF)
+    for i in range(0, 20, 3):
+        store.delete(f"a/{i}.png")
+    for i in range(20, 60):
+        store.put(f"a/{i}.png", png(picture(i, 32)))
+    side = {entry.key: entry.held_out for entry in before.entries}
+    stayed = [entry for entry in take_snapshot(store, data(), HALF).entries if entry.key in side]
+    assert len(stayed) == 33
+    assert all(entry.held_out == side[entry.key] for entry in stayed)
+
+
 @pytest.mark.parametrize(("places", "error", "words"), [
     ({"a": None, "b": None, "kind": "paired", "layout": "side_by_side", "pairs": "a"}, ConfigError, "sets in folders"),
     ({"test_a": "answers"}, ConfigError, "one of test_a and test_b"),
