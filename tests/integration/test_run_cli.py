@@ -147,6 +147,21 @@ def test_nothing_to_do_says_why(translate_run, tmp_path):
     assert (code, out) == (EXIT_OK, f"nothing to do: there are no objects in {tmp_path / 'in'}\n"), "emptied since"
 
 
+def test_extensions_that_cannot_be_printed_are_escaped(translate_run, tmp_path):
+    source = tmp_path / "in"
+    source.mkdir()
+    flags = ("--input", source, "--output", tmp_path / "out")
+    for name in (b"a.\x1b[2j", b"a.\xff"):
+        Path(os.fsdecode(os.fsencode(source) + b"/" + name)).touch()
+    code, out, err = translate_run(*flags)
+    assert (code, out) == (EXIT_USAGE, "")
+    assert r"1 .\x1b[2j, 1 .\udcff (" in err
+    (source / "f.png").write_bytes(picture(1))
+    code, out, _ = translate_run(*flags, "--dry-run")
+    assert code == EXIT_OK
+    assert r"not images, by their names: 1 .\x1b[2j, 1 .\udcff" in out
+
+
 @pytest.mark.parametrize("more", [(), ("--dry-run",)])
 def test_an_input_without_any_image_is_a_mistake(translate_run, tmp_path, more):
     source = tmp_path / "in"

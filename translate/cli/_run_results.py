@@ -41,7 +41,7 @@ def refuse_empty(prepared: Prepared) -> None:
         raise UsageError(f"nothing lies under {place}; expected images. Check the address, also upper and lower case; "
                          "to wait for images that will come there, give --watch")
     names = ", ".join(readable(name) for name in others.names)
-    raise UsageError(f"no image lies under {place}, by the names of what is there: {others.words} ({names}"
+    raise UsageError(f"no image lies under {place}, by the names of what is there: {readable(others.words)} ({names}"
                      f"{', ...' if others.extensions.total() > len(others.names) else ''}). Expected "
                      f"{', '.join(EXTENSIONS)}; give the images such names, or check the address")
 
@@ -77,10 +77,14 @@ def show_plan(prepared: Prepared, *, as_json: bool) -> None:
             f"{prepared.plan.count} images are left. It was planned with:"
         )
     console.table(["", "IMAGES"], _considered(considered))
-    if prepared.plan.others.names:
-        console.result(f"not images, by their names: {prepared.plan.others.words}")
+    _show_others(prepared)
     time_text = "unknown" if expected.seconds is None else f"about {duration(expected.seconds)}"
     console.result(f"to read: {_bytes(considered.bytes)}; expected time: {time_text} ({readable(expected.basis)})")
+
+
+def _show_others(prepared: Prepared) -> None:
+    if prepared.plan.others.names:
+        console.result(f"not images, by their names: {readable(prepared.plan.others.words)}")
 
 
 def show_engine(prepared: Prepared, *, as_json: bool) -> None:
@@ -106,8 +110,7 @@ def show_nothing(prepared: Prepared, *, as_json: bool) -> None:
         f"there are no objects in {readable(prepared.job.source.url)}"
     )
     console.result(f"nothing to do: {', '.join(_passed_over(considered)) or none}")
-    if prepared.plan.others.names:
-        console.result(f"not images, by their names: {prepared.plan.others.words}")
+    _show_others(prepared)
     if considered.failed_before:
         console.result("images that failed before: `translate retry` tries those of the newest run again, "
                        "--overwrite never every gap")
@@ -175,7 +178,7 @@ def _show_failures(ended: Ended, summary: RunSummary) -> None:
 
 def retry_command(record: PlanRecord | RunSummary) -> str:
     """What to type to try again what failed in a run."""
-    return "translate retry " + shlex.quote(f"{record.output_url.rstrip('/')}/{run_prefix(record.run)}")
+    return "translate retry " + readable(shlex.quote(f"{record.output_url.rstrip('/')}/{run_prefix(record.run)}"))
 
 
 def outcomes(ok: int, codes: Mapping[str, int]) -> list[tuple[str, int]]:
