@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from translate.batch.worker import LARGE_PIXELS
+from translate.engines.sizes import WHOLE_BYTES_PER_PIXEL_AND_CHANNEL
+from translate.engines.sweep import DEFAULT_WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,11 +21,6 @@ CPUS_PER_WORKER = 2
 """A model of its own for every so many processors, where the number of workers is not given."""
 PROCESS_BYTES = 600_000_000
 """A worker with torch and OpenCV, without a model; measured: 540 MB."""
-BYTES_PER_PIXEL_AND_CHANNEL = 45
-"""Activations of a generator at a time, for each working pixel and channel of its ``width``; measured at a ResNet
-with antialiased sampling, width 24, 512 x 512, float32: 1.07 KB a pixel. Plain ones need less than half of it."""
-WIDTH = 64
-"""Taken for a generator whose config has no ``width``."""
 ASPECT = 1.5
 """Long side by short side of a usual photograph."""
 
@@ -75,5 +72,5 @@ def need_bytes(translator: Translator, work: Work) -> int:
     """
     weights: int = sum(each.nbytes for each in translator.network.state_dict().values())
     pixels = LARGE_PIXELS if work.size == "native" else min(LARGE_PIXELS, ASPECT * work.size**2)
-    width: int = getattr(translator.config, "width", WIDTH)
-    return math.ceil(PROCESS_BYTES + 2 * weights + BYTES_PER_PIXEL_AND_CHANNEL * width * pixels)
+    width: int = getattr(translator.config, "width", DEFAULT_WIDTH)
+    return math.ceil(PROCESS_BYTES + 2 * weights + WHOLE_BYTES_PER_PIXEL_AND_CHANNEL * width * pixels)
