@@ -30,7 +30,7 @@ def image_keys(store: ObjectStore, folder: str) -> dict[str, str]:
                             "remove one")
         found[name] = key
     if not found:
-        prefix = _prefix(folder)
+        prefix = prefix_of(folder)
         raise DataError(f"no images under {prefix or '/'} in {store.url}; "
                         f"expected files such as {prefix}name.png")
     return found
@@ -38,7 +38,7 @@ def image_keys(store: ObjectStore, folder: str) -> dict[str, str]:
 
 def named_images(store: ObjectStore, folder: str) -> Iterator[tuple[str, str]]:
     """(name, key) of every image in a folder, in the keys' order; two may have one name."""
-    prefix = _prefix(folder)
+    prefix = prefix_of(folder)
     for info in store.list(prefix):
         if codec.has_image_extension(info.key):
             yield info.key.removeprefix(prefix).rsplit(".", 1)[0], info.key
@@ -68,5 +68,6 @@ def centre_square(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return pixels[top : top + side, left : left + side]
 
 
-def _prefix(folder: str) -> str:
+def prefix_of(folder: str) -> str:
+    """What the keys of a folder begin with; empty for the whole store."""
     return f"{folder.strip('/')}/" if folder.strip("/") else ""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from translate.datasets._manifest import read_manifest
-from translate.datasets.folder import named_images
+from translate.datasets.folder import named_images, prefix_of
 from translate.errors import DataError, NotFoundError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def digest_of_set(store: ObjectStore, config: Data, found: ImageSet) -> str:
     """
     folders = (config.a, config.b, config.answers_a, config.answers_b, config.test_a, config.test_b, config.pairs,
                config.test_pairs)
-    listed = [""] if config.layout == "manifest" else [f"{name.strip('/')}/".lstrip("/") for name in folders if name]
+    listed = [""] if config.layout == "manifest" else [prefix_of(name) for name in folders if name is not None]
     keys = found.keys
     lines = {f"{info.key!a} {info.etag!a}\n" for prefix in listed for info in store.list(prefix) if info.key in keys}
     return "sha256:" + hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()

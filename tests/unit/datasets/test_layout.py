@@ -154,3 +154,11 @@ def test_the_digest_of_a_set_is_of_its_images_and_of_nothing_else(store, options
     assert digest() == first
     store.put("a/1.png", png(picture(1, 8)))
     assert digest() != first
+
+
+def test_the_digest_of_a_set_that_is_the_whole_store(store):
+    fill(store, "1.png")
+    config = Data(**SIZES, kind="paired", layout="side_by_side", pairs="")
+    first = digest_of_set(store, config, list_set(store, config))
+    fill(store, "2.png")
+    assert digest_of_set(store, config, list_set(store, config)) != first
