@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from translate.config import canonical_json
+from translate.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,7 +41,7 @@ def compare(
     evaluations: tuple[EvaluationRecord, EvaluationRecord] | None = None,
 ) -> Comparison:
     """Look two versions up; ``evaluations`` are theirs if they were just made, else the newest stored ones that go
-    together. Raises as `ModelRegistry.load` does.
+    together. Raises as `ModelRegistry.load` does, and `ModelError` for a pipeline that is damaged.
     """
     # Each reference is resolved once: a pointer may move meanwhile.
     first, second = (registry.document(each).reference for each in (first, second))
@@ -63,7 +64,11 @@ def _settings(registry: ModelRegistry, reference: str) -> dict[str, Any]:
     document = registry.document(reference)
     facts = document.model_dump(mode="json", include=_FACTS)
     if PIPELINE_FILE in document.files:
-        facts["pipeline"] = json.loads(registry.file(reference, PIPELINE_FILE))
+        try:
+            facts["pipeline"] = json.loads(registry.file(reference, PIPELINE_FILE))
+        except ValueError as error:
+            raise ModelError(f"{PIPELINE_FILE} of {reference} is damaged: {error}; publish or copy the model again"
+                             ) from error
     return facts
 
 
