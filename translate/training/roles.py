@@ -70,7 +70,9 @@ def read_beginning(reference: str, registry_url: str | None, first_role: str) ->
     """
     translator = open_model(reference, registry_url)
     facts = translator.facts
-    data = open_beside(reference, ROLES_FILE, registry_url)
+    # A published one by its version: a pointer may move meanwhile.
+    beside = facts.reference if reference.partition("@")[0] == facts.name else reference
+    data = open_beside(beside, ROLES_FILE, registry_url)
     if data is None:
         role = str(facts.provenance.get("role", first_role))
         return Beginning(facts.reference, facts.digest, {role: translator.network.state_dict()})

@@ -3,12 +3,14 @@
 import pytest
 import torch
 from reference_networks import ResnetReference
+from safetensors.torch import load as load_tensors
 from training_set import TINY, WAVES
 
 from translate.config import Pipeline, validate
 from translate.errors import ConfigError
-from translate.registry import ModelRegistry
+from translate.registry import ModelRegistry, open_model
 from translate.stores import open_store
+from translate.training import roles
 from translate.training.loop import train
 from translate.training.publish import publish
 from translate.training.roles import read_beginning
@@ -36,6 +38,28 @@ def test_every_role_comes_back_as_it_was(registry):
     for role, network in trained.networks.items():
         for key, tensor in network.state_dict().items():
             assert torch.equal(begin.roles[role][key], tensor), f"{role}/{key}"
+
+
+def test_a_pointer_that_moves_meanwhile_mixes_no_two_versions(registry, monkeypatch):
+    found, trained = registry
+    with torch.no_grad():
+        for parameter in trained.networks["D_a"].parameters():
+            parameter.add_(1)
+    publish(trained, pipeline(), found, "waves", "data")
+    found.promote("waves@1")
+
+    def opened(*reference):
+        model = open_model(*reference)
+        found.promote("waves@2")
+        return model
+
+    monkeypatch.setattr(roles, "open_model", opened)
+    begin = read_beginning("waves", found.url, "G_ab")
+    assert found.pointers("waves").champion == 2
+    assert begin.reference == "waves@1"
+    first = load_tensors(found.file("waves@1", roles.ROLES_FILE))
+    for key, tensor in begin.roles["D_a"].items():
+        assert torch.equal(tensor, first[f"D_a/{key}"])
 
 
 def test_a_training_begins_from_them_and_says_so(registry, data, tmp_path):
