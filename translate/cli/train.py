@@ -68,8 +68,9 @@ def train(
     resolved = resolve_training(pipeline, [*(set_ or []), *seeded], images)
     training = resolved.training
     assert training is not None
+    models = ModelRegistry(registry)  # mistakes are told before the night, not after it
     if publish is not None:
-        check_name(publish)  # before the night, not after it
+        check_name(publish)
     if output == "":
         raise UsageError("--output is empty; give a folder or URL, or leave it out")
     if workers is not None and device == "cuda":
@@ -91,7 +92,6 @@ def train(
     with console.progress("training", as_json=as_json) as listener:
         trained = run_training(training, open_input(data), open_store(place), begin=begin, minutes=minutes,
                                resume=resume == "auto", on_progress=listener, pipeline=resolved.name)
-    models = ModelRegistry(registry)
     names = publish_models(trained, resolved, models, publish, data) if publish is not None else []
     if as_json:
         console.result_json({"event": "trained", "images": trained.seen, "seconds": trained.seconds, "output": place,
