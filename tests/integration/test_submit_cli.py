@@ -75,5 +75,6 @@ def test_files_below_the_working_folder_go_along(tmp_path, monkeypatch):
         (tmp_path / name).write_text("")
     (tmp_path.parent / "above.yaml").write_text("")
     command = ["run", "--pipeline", "./mine.yaml", "--keys=lists/keys.txt", "--model", str(tmp_path / "net.pth"),
-               "--input", "lists", "--include", "../above.yaml", "--include", ".", "--exclude", ""]
+               "--input", "lists", "--include", "../above.yaml", "--include", ".", "--exclude", "",
+               "--include", "x" * 300]
     assert _files(command) == ["lists/keys.txt", "mine.yaml"]

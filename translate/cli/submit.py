@@ -98,8 +98,9 @@ def _place(asked: Mapping[str, Any]) -> str:
 def _files(command: Sequence[str]) -> list[str]:
     """What is named in the command and is a file below the working folder."""
     words = [word.partition("=")[2] if word.startswith("--") and "=" in word else word for word in command[1:]]
-    paths = {Path(os.path.normpath(word)) for word in words if word}
-    return sorted(str(path) for path in paths if path.is_file() and not path.is_absolute() and path.parts[0] != "..")
+    # Path.is_file raises OSError for a word too long to be a name.
+    paths = {Path(os.path.normpath(word)) for word in words if os.path.isfile(word)}  # noqa: PTH113
+    return sorted(str(path) for path in paths if not path.is_absolute() and path.parts[0] != "..")
 
 
 def _environment(names: Sequence[str]) -> dict[str, str]:
