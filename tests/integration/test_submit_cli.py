@@ -17,6 +17,7 @@ RUN = ("run", "--pipeline", "monet2photo", "--output", "s3://bucket/out/")
 @pytest.fixture
 def submit(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PROXY", "http://me:word@proxy:3128")
     return partial(command, "submit")
 
 
@@ -30,6 +31,7 @@ def submit(command, tmp_path, monkeypatch):
         (("--", *RUN, "--registry", "./models"), "the whole path of a folder that all machines of the cluster have"),
         (("--", *RUN, "--endpoint-url", "http://me:word@host:1"), "'http://host:1' holds a user, password"),
         (("--env", "AWS_SECRET_ACCESS_KEY", "--", *RUN), "would be shown by Ray"),
+        (("--env", "PROXY", "--", *RUN), "--env PROXY would be shown by Ray"),
         (("--env", "NOT_SET_ANYWHERE", "--", *RUN), "there is no such variable"),
         (("--env", "PATH", "--"), "Missing argument"),
     ],

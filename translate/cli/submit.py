@@ -105,11 +105,11 @@ def _files(command: Sequence[str]) -> list[str]:
 
 def _environment(names: Sequence[str]) -> dict[str, str]:
     """Values of the variables that are to go along."""
-    from translate.cli._secrets import SECRETS
+    from translate.cli._secrets import SECRETS, redact
     from translate.errors import UsageError
 
     for name in names:
-        if name in SECRETS:
+        if name in SECRETS or redact(value := os.environ.get(name, "")) != value:
             raise UsageError(f"--env {name} would be shown by Ray to whoever may look at the cluster; give its "
                              "machines their credentials: a role, a mounted secret, or their own environment")
         if name not in os.environ:
