@@ -184,6 +184,22 @@ def test_a_challenger_does_not_serve_before_the_gate(places, at_put):
     assert seen == [1]
 
 
+def test_what_was_promoted_stands_without_its_page_too(places, at_put):
+    models = ModelRegistry(places["registry"])
+    publish_random(models)
+
+    def gone():
+        raise DataError("the set is gone")
+
+    at_put("retraining.html", gone, after=False)
+    with pytest.raises(DataError):
+        retrain(still(), **places)
+    assert models.document("negative").version == 2
+    records = journal(places)
+    done = records.read(records.begun()[0], Done)
+    assert (done.outcome, done.promoted) == ("promoted", ("negative@2",))
+
+
 def test_another_call_meanwhile_is_told_who_is_at_work(places, at_put):
     publish_random(ModelRegistry(places["registry"]))
     told = []

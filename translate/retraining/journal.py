@@ -119,7 +119,7 @@ class Done(Step):
     """``done.json``: how the retraining ended."""
 
     outcome: Literal["promoted", "kept", "failed"]
-    """``kept``: no champion was replaced. ``failed``: there is no challenger."""
+    """``kept``: no champion was replaced. ``failed``: it cannot be carried to its end."""
     finished: datetime
     promoted: tuple[str, ...] = ()
     """``name@version`` of each challenger that serves now."""

@@ -119,6 +119,7 @@ def _begin(
 def _go_on(work: UnderWay) -> Done:
     """The steps that are left. What cannot be done, however often it is tried, ends the retraining."""
     journal, retraining = work.journal, work.begun.retraining
+    done: Done | None = None
     try:
         trained = journal.read(retraining, TrainedModels)
         if trained is None:
@@ -133,7 +134,8 @@ def _go_on(work: UnderWay) -> Done:
         write_page(work, trained, evaluated, verdicts, done)
         return journal.commit(retraining, done)
     except (DataError, ModelError, TrainingError, UsageError) as error:
-        journal.commit(retraining, Done(outcome="failed", finished=datetime.now(UTC), words=(str(error),)))
+        failed = Done(outcome="failed", finished=datetime.now(UTC), words=(str(error),))
+        journal.commit(retraining, done or failed)  # what serves now does so also without its page
         raise
 
 
