@@ -33,7 +33,11 @@ def retrain(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON instead of words.")] = False,
 ) -> None:
-    """Train the champion's successor; it serves if it is measurably no worse. The same command goes on."""
+    """Train the champion's successor; it serves if it is measurably no worse. The same command goes on.
+
+    Exit codes: 0 promoted, kept or nothing due, 1 the training gave up, 2 usage, 4 storage, 5 another retraining is at
+    work, 130 and 143 stopped.
+    """
     from translate.cli._retrain_results import show
     from translate.errors import UsageError
     from translate.retraining.retrain import retrain as retrain_model
