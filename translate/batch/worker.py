@@ -150,7 +150,9 @@ class Worker:
         task = self._task
         try:
             with ExitStack() as memory:
-                picture, mark, source_bytes = self._read(item, ms, memory)
+                if (read := self._read(item, ms, memory)) is None:
+                    return None
+                picture, mark, source_bytes = read
                 with self._turn(picture):
                     if self._stopped():
                         return None
@@ -190,14 +192,18 @@ class Worker:
             source_bytes=source_bytes,
         )
 
-    def _read(self, item: Item, ms: dict[str, float], memory: ExitStack) -> tuple[Picture, Mark, int]:
+    def _read(self, item: Item, ms: dict[str, float], memory: ExitStack) -> tuple[Picture, Mark, int] | None:
         """Get and decode; ``memory`` holds the picture's bytes from then on. Also the output's mark, and the size of
-        the source's file, which is let go."""
+        the source's file, which is let go. None if the work was stopped while this waited for memory."""
         with self._files.hold(item.size_bytes):
+            if self._stopped():
+                return None
             with _timed(ms, "get"):
                 source = stages.get(self._source, item)
             mark = stages.mark_of(source, self._task.work)
             memory.enter_context(self._pixels.hold(stages.picture_bytes(source, self._task.limits)))
+            if self._stopped():
+                return None
             with _timed(ms, "decode"):
                 picture = stages.decode(source, self._task.limits, self._task.frames, self._task.work.exif)
         return picture, mark, len(source)

@@ -198,6 +198,24 @@ def test_after_a_stop_only_what_the_network_has_comes_out(tmp_path, items):
     assert [entry.key for entry in entries] == sorted(info.key for info in FileStore(tmp_path / "out").list())
 
 
+def test_after_a_stop_those_that_wait_for_memory_are_not_decoded(tmp_path, items, monkeypatch):
+    """Of large pictures each would take seconds, one after the other."""
+    monkeypatch.setattr(worker, "PIXELS_BYTES", 1)
+    stop, decoded, decode = threading.Event(), Count(), stages.decode
+
+    def counted(*arguments):
+        decoded.add()
+        return decode(*arguments)
+
+    def linger(_):
+        time.sleep(A_MOMENT_S)  # the others have come to wait
+        stop.set()
+
+    monkeypatch.setattr(stages, "decode", counted)
+    assert len(list(make_worker(tmp_path, Network(linger)).process(items, stop.is_set))) == 1
+    assert decoded.now == 1
+
+
 def test_an_error_of_the_store_ends_it_and_nothing_new_is_begun(tmp_path, items):
     translated = Count()
 
