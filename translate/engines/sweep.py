@@ -231,11 +231,19 @@ class _Work:
     @contextlib.contextmanager
     def _in_threads(self) -> Iterator[ThreadPoolExecutor]:
         """Each part keeps to one thread; after an error no further part is begun."""
-        pool = ThreadPoolExecutor(self._threads, "part", initializer=lambda: torch.set_num_threads(1))
+        before = torch.get_num_threads()
+        pool = ThreadPoolExecutor(self._threads, "part", initializer=_keep_to_one_thread)
         try:
             yield pool
         finally:
             pool.shutdown(cancel_futures=True)
+            torch.set_num_threads(before)  # new threads begin with what any thread has set last
+
+
+def _keep_to_one_thread() -> None:
+    """For good: torch looks up what any thread has set last when a thread first computes or asks, so it asks here."""
+    torch.get_num_threads()
+    torch.set_num_threads(1)
 
 
 def _cuts(length: int, side: int) -> Iterator[tuple[int, int]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -44,6 +47,37 @@ def test_threads_change_no_bit(precision):
         torch.set_num_threads(before)
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[0], results[2])
+
+
+def in_new_thread(do):
+    with ThreadPoolExecutor(1, "new") as thread:
+        return thread.submit(do).result()
+
+
+def test_a_part_keeps_to_one_thread_whatever_others_set_meanwhile():
+    before, seen = torch.get_num_threads(), []
+
+    def stopped():
+        in_new_thread(lambda: torch.set_num_threads(3))
+        if threading.current_thread().name.startswith("part"):
+            seen.append(torch.get_num_threads())
+        return False
+
+    try:
+        Sweep(translator(), "float32").translate(torch.rand(1, 3, 40, 40), stopped)
+    finally:
+        torch.set_num_threads(before)
+    assert set(seen) == {1}
+
+
+def test_threads_begun_after_a_sweep_are_not_kept_to_one_core():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        Sweep(translator(), "float32").translate(torch.rand(1, 3, 40, 40), never)
+        assert in_new_thread(torch.get_num_threads) == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_stop_is_heard_between_parts():
