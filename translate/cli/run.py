@@ -166,6 +166,8 @@ def run(
     Exit codes: 0 done, 2 usage, 3 too many images failed, 4 storage, 5 another run writes there, 130 and 143
     stopped.
     """
+    from translate.batch.executor import engine_of_workers
+    from translate.batch.job import Job, prepare
     from translate.batch.workers import parse_workers
     from translate.cli import _run_results as results
     from translate.cli._prometheus import measured
@@ -213,9 +215,6 @@ def run(
         measured(metrics_host, metrics_port, as_json=as_json) as meter,
         console.progress(asked["pipeline"] or asked["model"], as_json=as_json) as listener,
     ):
-        from translate.batch.executor import engine_of_workers  # loads torch, which takes seconds: mistakes before
-        from translate.batch.job import Job, prepare
-
         asked["device"], asked["engine"] = engine_of_workers(executor.value, crew, device.value)
         prepared = prepare(Job(**asked), listener, plan_only=dry_run)
         results.refuse_empty(prepared)
