@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipelines.cluster import words_for_gpus
 from translate.batch.worker import LARGE_PIXELS
 from translate.engines.sizes import WHOLE_BYTES_PER_PIXEL_AND_CHANNEL
 from translate.engines.sweep import DEFAULT_WIDTH
@@ -39,7 +40,7 @@ class Share:
         return int(min(resources.get(name, 0.0) // each for name, each in asked.items() if each > 0))
 
     def __str__(self) -> str:
-        gpus = f"{self.gpus:g} GPUs, " if self.gpus else ""
+        gpus = f"{words_for_gpus(self.gpus)}, " if self.gpus else ""
         return f"{gpus}{self.cpus:g} processors and {self.memory_bytes / 1e9:.1f} GB"
 
 
