@@ -49,6 +49,8 @@ STOP_WAIT_S = 60
 PATIENCE_S = 120.0
 """A cluster that does not answer is asked again for so long."""
 PAUSE_S = 2.0
+NOT_YET = "try again later"
+"""So a head answers that is up before its agent, which takes the jobs: nothing was done."""
 QUIET_S = 60.0
 """After so long without a line the connection is made anew: it may have broken without anybody being told."""
 _LOST = (OSError, RuntimeError, aiohttp.ClientError, TimeoutError)
@@ -163,15 +165,16 @@ class RayCluster:
         while True:
             try:
                 return ask()
-            except OSError as error:
+            except (OSError, RuntimeError, AuthenticationError) as error:
+                reason = " ".join(str(error).split()).rstrip(".")
+                if not isinstance(error, OSError) and NOT_YET not in reason:
+                    raise ClusterError(f"the cluster at {self._address} refused: {reason}") from error
                 if time.monotonic() > until_s:
                     raise ClusterError(
-                        f"the cluster at {self._address} has not answered for {PATIENCE_S:.0f} s: {error}. What runs "
+                        f"the cluster at {self._address} has not answered for {PATIENCE_S:.0f} s: {reason}. What runs "
                         "there may go on without it being seen"
                     ) from error
                 time.sleep(PAUSE_S)
-            except (RuntimeError, AuthenticationError) as error:
-                raise ClusterError(f"the cluster at {self._address} refused: {' '.join(str(error).split())}") from error
 
 
 class _Log:

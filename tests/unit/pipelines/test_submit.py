@@ -76,6 +76,15 @@ def test_a_token_that_is_refused_while_following_is_told():
         cluster(Client(([], AuthenticationError("no such token")))).follow("job", str)
 
 
+def test_a_head_whose_agent_is_not_up_yet_is_asked_again(monkeypatch):
+    monkeypatch.setattr(submit, "PAUSE_S", 0)
+    busy = RuntimeError("status code 500: No available agent to submit job, please try again later..")
+    assert cluster(Client(([], busy), ([], busy), ([], "ended"))).follow("job", str) == 3
+    monkeypatch.setattr(submit, "PATIENCE_S", -1.0)
+    with pytest.raises(ClusterError, match=r"has not answered for .*: status code 500"):
+        cluster(Client(([], busy))).follow("job", str)
+
+
 def test_what_is_sent_works_without_being_installed(tmp_path, monkeypatch):
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists" / "keys.txt").write_text("a.png\n")
