@@ -23,6 +23,10 @@ ATTEMPTS = 3
 """To start a head: on a busy machine its parts give each other up after 30 s."""
 HEAD_WITH_JOBS = """
 import signal, sys, ray
+from functools import partial
+from ray._private import parameter
+# Any free port: the agent that takes jobs does without, where another Ray on the machine has the usual one.
+parameter.RayParams = partial(parameter.RayParams, dashboard_agent_listen_port=0)
 ray.init(address="local", num_cpus=2, object_store_memory=100_000_000, _memory=4_000_000_000, _temp_dir=sys.argv[1],
          include_dashboard=True, dashboard_host="127.0.0.1", dashboard_port=int(sys.argv[2]))
 # As `ray start` does: where jobs look for their own cluster, where other Rays run on the machine.
