@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from translate.batch import layout
 from translate.batch.ledger import from_lines, merge
-from translate.batch.records import read_record
 from translate.errors import NotFoundError, UsageError
 from translate.progress import Progress, silent
 from translate.provenance import PlanRecord, RunSummary
+from translate.stores.records import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

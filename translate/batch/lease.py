@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 from pydantic import Field, ValidationError
 
 from translate.batch.layout import RESERVED
-from translate.batch.records import read_record
 from translate.errors import LockedError, NotFoundError, StoreError
 from translate.progress import duration
 from translate.provenance import SCHEMA, Record
 from translate.stores.conditional import PROBE
+from translate.stores.records import read_record
 
 if TYPE_CHECKING:
     from translate.stores.contract import ObjectStore

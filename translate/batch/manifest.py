@@ -12,9 +12,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from translate.batch import layout
-from translate.batch.records import read_record
 from translate.images.codec import EXTENSIONS, extension, output_format, with_extension
 from translate.stores.contract import PutMode
+from translate.stores.records import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -22,11 +22,11 @@ from translate.batch.allowance import Allowance
 from translate.batch.breaker import Breaker
 from translate.batch.ledger import EXISTS, Entry, unhappy
 from translate.batch.pace import MOST, Pace
-from translate.batch.records import read_record
 from translate.engines import opening
 from translate.errors import AccessError, ItemError, ModelError, NotFoundError, UnavailableError
 from translate.images.credentials import open_signer
 from translate.stores.patience import PatientStore, never
+from translate.stores.records import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -102,6 +102,7 @@ FramesChoice = Annotated[
     Frames | None,
     typer.Option(metavar="WHICH", help="Of animations and many pages: first (the default), or refuse them."),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Lines of JSON.")]
 AsJsonLines = Annotated[
     bool, typer.Option("--json", help="JSON lines: the result on stdout, progress and errors on stderr.")
 ]

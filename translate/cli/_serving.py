@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translate.cli import console
-from translate.cli._options import Registry, bounds
+from translate.cli._options import AsJson, Registry, bounds
 
 if TYPE_CHECKING:
     from translate.registry.pointers import Pointers
 
 Why = Annotated[str, typer.Option(metavar="TEXT", help="The reason; it stays in the history.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A model, without a version.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Lines of JSON.")]
 
 
 def promote(

@@ -10,7 +10,7 @@ from translate.cli import console
 from translate.cli._comparison import compare
 from translate.cli._export import export
 from translate.cli._figures import figure
-from translate.cli._options import Registry
+from translate.cli._options import AsJson, Registry
 from translate.cli._serving import promote, prune, rollback
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Show, compare and import models, and say which version serves.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Lines of JSON.")]
 SHOWN_MOVES = 10
 
 

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from translate.cli import console
+from translate.cli._options import AsJson
 
 app = typer.Typer(no_args_is_help=True, help="Show the named translations.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Lines of JSON.")]
 
 
 @app.command("list")

@@ -23,6 +23,7 @@ from translate.errors import ConfigError, ModelError, NotFoundError, UnknownName
 from translate.models.contract import build, parse_config
 from translate.models.translator import ModelFacts, Translator
 from translate.stores.contract import PutMode
+from translate.stores.records import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +83,7 @@ def read_document(store: ObjectStore, prefix: str) -> Document:
     """Read ``model.json`` alone. Raises `ModelError` if it is missing, damaged or of a newer schema."""
     where = f"{store.url.rstrip('/')}/{prefix}{DOCUMENT}"
     try:
-        text = store.get(prefix + DOCUMENT).data
+        text = read_record(store, prefix + DOCUMENT).data
     except NotFoundError as error:
         raise ModelError(f"no model at {where}; give the folder of a model (with {DOCUMENT} and {WEIGHTS}), "
                          "or name@version of a published one") from error
@@ -112,7 +113,7 @@ def fetch_bundle(store: ObjectStore, prefix: str) -> tuple[Document, bytes, str]
     document = read_document(store, prefix)
     where = f"{store.url.rstrip('/')}/{prefix}{WEIGHTS}"
     try:
-        return document, store.get(prefix + WEIGHTS).data, where
+        return document, read_record(store, prefix + WEIGHTS).data, where
     except NotFoundError as error:
         raise ModelError(f"{where} is missing though {DOCUMENT} is there; copy the model again") from error
 

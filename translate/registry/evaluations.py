@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from translate.config import digest
 from translate.errors import ModelError
 from translate.provenance import Record
+from translate.stores.records import read_record
 
 if TYPE_CHECKING:
     from translate.stores.contract import ObjectStore
@@ -83,7 +84,7 @@ def read_evaluations(store: ObjectStore, prefix: str) -> list[EvaluationRecord]:
     found = []
     for info in store.list(prefix + FOLDER):
         try:
-            found.append(EvaluationRecord.model_validate_json(store.get(info.key).data))
+            found.append(EvaluationRecord.model_validate_json(read_record(store, info.key).data))
         except ValidationError as error:
             raise ModelError(f"{store.url.rstrip('/')}/{info.key} is damaged, or of a newer version of this program: "
                              f"{error.errors()[0]['msg']}. Update, or remove it") from error

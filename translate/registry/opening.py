@@ -12,6 +12,7 @@ from translate.models.bundle import DOCUMENT, Document, fetch_bundle, open_bundl
 from translate.models.foreign import SUFFIXES, read_foreign
 from translate.registry.registry import ModelRegistry, check_name
 from translate.stores import open_store
+from translate.stores.records import read_record
 
 if TYPE_CHECKING:
     from translate.models.translator import Translator
@@ -69,7 +70,7 @@ def open_beside(reference: str, name: str, registry_url: str | None = None) -> b
         store, prefix = open_store(reference), ""
     else:
         store, prefix = ModelRegistry(registry_url).place(reference)
-    return store.get(prefix + name).data if name in read_document(store, prefix).files else None
+    return read_record(store, prefix + name).data if name in read_document(store, prefix).files else None
 
 
 def import_foreign(
@@ -89,7 +90,7 @@ def _read(reference: str) -> bytes:
     if "://" in reference:
         folder, _, name = reference.rpartition("/")
         try:
-            return open_store(folder + "/").get(name).data
+            return read_record(open_store(folder + "/"), name).data
         except NotFoundError as error:
             raise ModelError(f"no file {reference!r}") from error
     path = Path(reference)

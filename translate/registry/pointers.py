@@ -19,6 +19,7 @@ from translate.errors import ModelError, NotFoundError, PointersMovedError, Prec
 from translate.provenance import Record, user_name
 from translate.stores.conditional import heeds_conditions
 from translate.stores.contract import IfUnchanged, PutMode
+from translate.stores.records import read_record
 
 if TYPE_CHECKING:
     from translate.stores.contract import ObjectStore
@@ -70,7 +71,7 @@ class Pointers(Record):
 def read_pointers(store: ObjectStore, name: str) -> Pointers:
     """The pointers of one model. Raises `ModelError` if the file is damaged or of a newer schema."""
     try:
-        found = store.get(_key(name))
+        found = read_record(store, _key(name))
     except NotFoundError:
         return Pointers()
     try:

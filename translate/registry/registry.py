@@ -22,6 +22,7 @@ from translate.registry.pointers import Pointers, read_pointers, write_pointers
 from translate.shipped import shipped_folder
 from translate.stores import open_store
 from translate.stores.contract import PutMode
+from translate.stores.records import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,7 +114,7 @@ class ModelRegistry:
         """A file beside a model, e.g. ``card.md``; raises `ModelError` if it has none of that name."""
         store, prefix = self.place(reference)
         try:
-            return store.get(prefix + name).data
+            return read_record(store, prefix + name).data
         except NotFoundError as error:
             raise ModelError(f"{reference} has no {name}") from error
 

@@ -24,6 +24,7 @@ from translate.provenance import SCHEMA, Record
 from translate.retraining.gate import Scores, Verdict
 from translate.retraining.snapshot import Difference, Snapshot, read_snapshot
 from translate.stores.contract import PutMode
+from translate.stores.records import read_record
 
 if TYPE_CHECKING:
     from translate.stores.contract import ObjectStore
@@ -149,7 +150,7 @@ class Journal:
         """A step's document; None if that step is not done. Raises `StoreError` if it is damaged."""
         key = place(retraining, _FILES[kind])
         try:
-            return kind.model_validate_json(self.store.get(key).data)
+            return kind.model_validate_json(read_record(self.store, key).data)
         except NotFoundError:
             return None
         except ValidationError as error:
@@ -175,7 +176,7 @@ class Journal:
     def snapshot(self, begun: Begun) -> Snapshot:
         """The listing that a retraining has begun on. Raises `StoreError` if it is not what was committed."""
         key = place(begun.retraining, "snapshot.jsonl")
-        snapshot = read_snapshot(self.store.get(key).data)
+        snapshot = read_snapshot(read_record(self.store, key).data)
         if snapshot.digest != begun.snapshot_digest:
             raise StoreError(f"{self.store.url.rstrip('/')}/{key} is damaged (its digest differs from the one in "
                              "snapshot.json); remove the folder of this retraining")

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from translate.config import canonical_json
+from translate.datasets.folder import prefix_of
 from translate.errors import ConfigError, DataError
 from translate.images.codec import has_image_extension
 from translate.provenance import Record
@@ -135,7 +136,7 @@ def _listed(store: ObjectStore, data: Data, holdout: Holdout) -> Iterator[Entry]
         folder: str | None = getattr(data, place)
         if folder is None:
             continue
-        prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
+        prefix = prefix_of(folder)
         for info in store.list(prefix):
             if has_image_extension(info.key):
                 name = info.key.removeprefix(prefix).rsplit(".", 1)[0]

@@ -119,7 +119,8 @@ def train_challengers(work: UnderWay) -> TrainedModels:
     directions = build_objective(work.training.objective, "training.objective").directions
     names = model_names(directions, pipeline, next(iter(begun.champions)))
     trained = train(work.training, SnapshotView(work.data, work.snapshot.training), work.training_output,
-                    begin=_beginning(work), device=work.device, on_progress=work.on_progress)
+                    begin=_beginning(work), device=work.device, on_progress=work.on_progress,
+                    pipeline=pipeline.name)
     challengers = []
     for role, name in names.items():
         version = _published(work.models, name, begun.retraining)

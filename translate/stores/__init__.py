@@ -11,7 +11,7 @@ from translate.errors import UsageError
 if TYPE_CHECKING:
     from translate.stores.contract import ObjectStore
 
-_NO_SCHEMES = ("conditional", "contract", "patience")
+_NO_SCHEMES = ("conditional", "contract", "patience", "records")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 

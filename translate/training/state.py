@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from translate.errors import NotFoundError, TrainingError, UsageError
+from translate.stores.records import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,12 +117,12 @@ def load_checkpoint(store: ObjectStore, state: State, config_digest: str) -> boo
         return False
     name = f"checkpoints/{markers[-1]:010d}"
     place = f"{store.url.rstrip('/')}/{name}.pt"
-    marker = json.loads(store.get(f"{name}.json").data)
+    marker = json.loads(read_record(store, f"{name}.json").data)
     if marker["config"] != config_digest:
         raise UsageError(f"{store.url} holds a training of another configuration; give another --output, the "
                          "same configuration, or --resume never")
     try:
-        data = store.get(f"{name}.pt").data
+        data = read_record(store, f"{name}.pt").data
     except NotFoundError as error:
         raise TrainingError(f"{place} is gone; remove {name}.json to use the one before") from error
     if _sha256(data) != marker["digest"]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from translate.batch import layout
-from translate.batch.records import TRIES, read_record
 from translate.batch.worker import read_calibrated
-from translate.errors import ItemError, NotFoundError, UnavailableError
+from translate.errors import ItemError, NotFoundError, StoreError, UnavailableError
 from translate.stores.memory import MemoryStore
+from translate.stores.records import TRIES, read_record
 
 if TYPE_CHECKING:
     from translate.stores.contract import StoredObject
@@ -53,3 +53,16 @@ def test_a_record_that_is_damaged_each_time_is_the_stores_fault_and_no_images() 
 def test_a_record_that_is_not_there_is_not_asked_for_again() -> None:
     with pytest.raises(NotFoundError):
         read_record(DamagingStore(0), "none")
+
+
+def test_a_record_that_the_store_does_not_hand_out_is_not_asked_for_again() -> None:
+    asked = []
+
+    class ArchivedStore(MemoryStore):
+        def get(self, key: str, *, if_match: str | None = None) -> StoredObject:
+            asked.append((key, if_match))
+            raise ItemError("store.archived", f"{key!r} is in an archive: restore it")
+
+    with pytest.raises(StoreError, match="'k' is in an archive: restore it"):
+        read_record(ArchivedStore("archived"), "k")
+    assert asked == [("k", None)]
