@@ -80,10 +80,24 @@ class Network(nn.Module):
         return torch.tanh(x)
 
 
+class Halving(nn.Conv2d):
+    """A convolution of stride 2, right also where it leaves a single column of pixels.
+
+    There, in bfloat16 with AMX, torch 2.14.1's gives (N, C, 5 or more, 1) with memory in it that nobody has written:
+    with anything, or NaN. Lying on its side the same image is computed rightly.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, H // 2, W // 2)."""
+        if x.shape[3] <= 3 and x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+            return F.conv2d(x.mT, self.weight.mT, self.bias, self.stride, self.padding).mT
+        return super().forward(x)
+
+
 def _down(config: Config, widths: list[int], level: int) -> nn.Sequential:
     """LeakyReLU (not on the image), 4x4 stride 2, norm (neither outermost nor innermost)."""
     before = config.in_channels if level == 0 else widths[level - 1]
-    conv = nn.Conv2d(before, widths[level], 4, stride=2, padding=1, bias=_has_bias(config))
+    conv = Halving(before, widths[level], 4, stride=2, padding=1, bias=_has_bias(config))
     activation = [] if level == 0 else [nn.LeakyReLU(0.2)]
     inner = 0 < level < config.levels - 1
     return nn.Sequential(*activation, conv, *(_norm(config, widths[level]) if inner else []))

@@ -1,5 +1,8 @@
 """The same image gives the same bytes, whatever the threads, the batch and the company."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -72,6 +75,25 @@ def test_company_does_not_matter(precision):
     with ThreadPoolExecutor(3) as pool:
         at_once = torch.cat(list(pool.map(engine.translate, x.split(1))))
     assert torch.equal(at_once, together)
+
+
+NARROW = """
+import test_torch_engine as tests
+for options in tests.NETWORKS:
+    it = tests.translator(options)
+    engine = tests.TorchEngine(it, device="cpu", precision="bfloat16")
+    for height, width in ((400, 3), (500, 64), (3, 400), (64, 12)):
+        x = tests.picture(height, width)
+        found, wanted = (tests.to_pixels(run(x)[0]) for run in (engine.translate, it))
+        assert tests.psnr_db(found, wanted) > 30, (options, height, width)
+"""
+
+
+@needs_amx
+def test_memory_that_nobody_has_written_is_not_in_narrow_pictures():
+    filled = {**os.environ, "MALLOC_PERTURB_": "128", "PYTHONPATH": str(Path(__file__).parent)}  # glibc: all bytes 0x7f
+    done = subprocess.run([sys.executable, "-c", NARROW], env=filled, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_float32_is_the_translator():
