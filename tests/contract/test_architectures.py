@@ -106,6 +106,21 @@ def test_gradients_reach_every_parameter(role, name, options):
 
 
 @every_example
+@pytest.mark.parametrize("count", [1, 2])
+def test_gradients_do_not_depend_on_the_layout(role, name, options, count):
+    found = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        network, config = made(role, name, {**options, **({"dropout": False} if "dropout" in options else {})})
+        x = some_input(config, size_for(config), size_for(config), count).double()
+        network = network.double().to(memory_format=layout)
+        out = network(x.to(memory_format=layout))
+        losses = [each.square().mean() for each in ([out] if isinstance(out, torch.Tensor) else out)]
+        found.append(torch.autograd.grad(sum(losses), list(network.parameters())))
+    for key, one, other in zip(dict(network.named_parameters()), *found, strict=True):
+        assert torch.allclose(one, other, rtol=1e-6, atol=1e-12), key
+
+
+@every_example
 def test_parameters_do_not_depend_on_the_input(role, name, options):
     network, config = made(role, name, options)
     before = {key: value.shape for key, value in network.state_dict().items()}

@@ -97,7 +97,7 @@ def _unknown(translator: Translator, name: str, kind: str) -> ModelError:
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Torch's own modules and theirs with a ``forward`` of ours, and those that say what they look at."""
-        return isinstance(m, Local | nn.Conv2d) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, Local | nn.Conv2d | nn.InstanceNorm2d) or super().is_leaf_module(m, module_qualified_name)
 
 
 @dataclass(frozen=True, slots=True)

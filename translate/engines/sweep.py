@@ -27,10 +27,10 @@ import torch
 from torch import Tensor
 
 from translate.engines._layers import IMAGE, read_layers
-from translate.engines._moments import merge, moments
 from translate.engines._part import Box, compute
 from translate.engines._passes import kept_values_per_px, last_pass, plan_passes, working_values
 from translate.engines.padded import PaddedImage
+from translate.models.moments import merge, moments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from translate.engines._layers import Layer
-    from translate.engines._moments import Moments
     from translate.engines._part import Statistics
     from translate.engines._passes import Pass
+    from translate.models.moments import Moments
     from translate.models.translator import Translator
 
 MOST_THREADS = 8

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from translate.models.contract import ArchitectureConfig
+from translate.models.norm import InstanceNorm2d
 from translate.models.resnet import BlurDown, initialise
 
 ROLE = "discriminator"
@@ -85,4 +86,4 @@ def _has_bias(config: Config) -> bool:
 def _norm(config: Config, channels: int) -> list[nn.Module]:
     if config.norm == "batch":
         return [nn.BatchNorm2d(channels)]
-    return [nn.InstanceNorm2d(channels)] if config.norm == "instance" else []
+    return [InstanceNorm2d(channels)] if config.norm == "instance" else []

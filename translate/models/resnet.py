@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from translate.models.contract import ArchitectureConfig
+from translate.models.norm import InstanceNorm2d
 
 ROLE = "generator"
 
@@ -247,7 +248,7 @@ def norm(config: Config, channels: int) -> list[nn.Module]:
     if config.norm == "batch":
         return [nn.BatchNorm2d(channels)]
     if config.norm == "instance":
-        return [nn.InstanceNorm2d(channels, affine=config.affine)]
+        return [InstanceNorm2d(channels, affine=config.affine)]
     return []
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from translate.models.contract import ArchitectureConfig
+from translate.models.norm import InstanceNorm2d
 from translate.models.resnet import initialise
 
 ROLE = "generator"
@@ -123,4 +124,4 @@ def _has_bias(config: Config) -> bool:
 def _norm(config: Config, channels: int) -> list[nn.Module]:
     if config.norm == "batch":
         return [nn.BatchNorm2d(channels)]
-    return [nn.InstanceNorm2d(channels, affine=config.affine)] if config.norm == "instance" else []
+    return [InstanceNorm2d(channels, affine=config.affine)] if config.norm == "instance" else []

@@ -12,12 +12,12 @@ from torch import nn
 
 from translate.config import Domains
 from translate.engines import sweep
-from translate.engines._moments import merge, moments
 from translate.engines.padded import PaddedImage
 from translate.engines.sweep import Sweep, reduced
 from translate.errors import ModelError
 from translate.images.tensors import crop_back, pad_to_multiple, to_tensor
 from translate.models.contract import build, parse_config
+from translate.models.moments import merge, moments
 from translate.models.translator import ModelFacts, Translator
 from translate.stores.patience import never
 
