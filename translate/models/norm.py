@@ -48,4 +48,4 @@ class InstanceNorm2d(nn.InstanceNorm2d):
 
 
 def _each(x: Tensor, run: Callable[[Tensor], Tensor]) -> Tensor:
-    return run(x) if len(x) == 1 else torch.cat([run(x[index : index + 1]) for index in range(len(x))])
+    return run(x) if len(x) == 1 else torch.cat([run(image) for image in torch.split(x, 1)])
