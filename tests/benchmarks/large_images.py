@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import resource
 import subprocess
 import sys
 import tempfile
@@ -149,7 +148,13 @@ def measure(model: str, side_px: int, precision: str, keep: str) -> None:
     encoded = stages.encode(translated, "jpeg", 92, stages.mark_of(data, work))
     part("encode")
     (Path(keep) / f"{model}-{side_px}-{precision}.jpg").write_bytes(encoded)
-    print(json.dumps({"spent": spent, "bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+    print(json.dumps({"spent": spent, "bytes": peak_bytes()}))
+
+
+def peak_bytes() -> int:
+    """Most memory that this process has had. Not ``ru_maxrss``: that is never less than what its parent had."""
+    status = Path("/proc/self/status").read_text("ascii")
+    return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
 
 def large(model: str, side_px: int, precision: str, folder: str) -> None:

@@ -138,7 +138,7 @@ def _in_parts(
 
 def _levels(y: Tensor) -> NDArray[np.uint8]:
     """(C, H, W) of the network's output -> (H, W, 3) uint8; raises `ItemError` if it is not finite."""
-    _refuse_non_finite(bool(y.isfinite().all()))
+    _refuse_non_finite(bool(np.isfinite(y.numpy()).all()))
     return to_pixels(y)
 
 
@@ -159,7 +159,7 @@ def _translate_compat(picture: Picture, engine: Engine) -> Picture:
     small = resize(picture.pixels, COMPAT_PX, COMPAT_PX, how="bicubic")
     x = to_channels(to_tensor(small), engine.translator.in_channels)
     y = engine.compat(x[None], COMPAT_SEED)[0]
-    _refuse_non_finite(bool(y.isfinite().all()))
+    _refuse_non_finite(bool(np.isfinite(y.numpy()).all()))
     pixels = to_pixels(y, rounding="truncate")
     _refuse_constant(small, pixels)
     return replace(picture, pixels=pixels, alpha=None)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from translate.images.tensors import to_channels, to_pixels, to_tensor
+from translate.models.threads import on_all_cores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,9 +41,10 @@ def agreement_db(engine: Engine, images: Sequence[NDArray[np.uint8]]) -> float:
         part = image[top : top + MOST_PX, left : left + MOST_PX]
         x = to_channels(to_tensor(part), engine.translator.in_channels)[None]
         found = engine.translate(x)[0]
-        if not bool(found.isfinite().all()):
+        if not np.isfinite(found.numpy()).all():
             return -math.inf
-        worst = min(worst, psnr_db(to_pixels(found), to_pixels(engine.translator(x)[0])))
+        wanted = on_all_cores(partial(engine.translator, x))[0]
+        worst = min(worst, psnr_db(to_pixels(found), to_pixels(wanted)))
     return worst
 
 

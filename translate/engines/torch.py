@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Literal, cast
 import torch
 
 from translate.errors import UsageError
+from translate.models.threads import on_all_cores, one_thread
 from translate.models.translator import Translator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from torch import Tensor
 
@@ -43,9 +44,10 @@ class TorchEngine:
         """
         self.device = pick_device(device)
         self.precision = _pick_precision(precision, self.device)
-        network = copy.deepcopy(translator.network).to(self.device)
-        if self.precision == "bfloat16":
-            network = network.to(memory_format=torch.channels_last)
+        with one_thread():
+            network = copy.deepcopy(translator.network).to(self.device)
+            if self.precision == "bfloat16":
+                network = network.to(memory_format=torch.channels_last)
         self._alone = self.device == "cpu" and self.precision == "float32"
         self.translator = Translator(network, translator.facts)
 
@@ -61,6 +63,8 @@ class TorchEngine:
 
     def translate(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) float32 in [-1, 1] on the CPU, any H, W -> (N, out_channels, H, W)."""
+        if self.device == "cpu" and not self._alone:
+            return on_all_cores(lambda: self._each(x, self.translator))
         return self._each(x, self.translator)
 
     def compat(self, x: Tensor, seed: int) -> Tensor:
@@ -74,7 +78,7 @@ class TorchEngine:
 
     def _each(self, x: Tensor, run: Callable[[Tensor], Tensor]) -> Tensor:
         on = self.precision == "bfloat16"
-        threads = _one_thread() if self._alone else contextlib.nullcontext()
+        threads = one_thread() if self._alone else contextlib.nullcontext()
         with threads, torch.autocast(self.device, torch.bfloat16, enabled=on):
             return torch.cat([run(image[None].to(self.device)).cpu() for image in x])
 
@@ -124,14 +128,3 @@ def _pick_precision(precision: Precision, device: str) -> Literal["float32", "bf
     if precision == "auto":
         return "bfloat16" if has_bfloat16(device) else "float32"
     return precision
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep the calling thread's work on that thread (torch's setting is one of the calling thread)."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -29,11 +29,14 @@ def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
     """(H, W, C) or (H, W) uint8 -> (C, H, W) float32 in [-1, 1]; 0 is -1, 255 is 1.
 
     The order of operations is that of the reference projects (to [0, 1], minus 0.5, over 0.5), so that
-    results agree to the last bit.
+    results agree to the last bit. NumPy does them, as torch would wake its other threads for each picture.
     """
     channels_last = pixels if pixels.ndim == 3 else pixels[..., None]
-    tensor = torch.from_numpy(np.ascontiguousarray(channels_last.transpose(2, 0, 1)))
-    return tensor.to(torch.float32).div_(255.0).sub_(0.5).div_(0.5)
+    values = channels_last.transpose(2, 0, 1).astype(np.float32, order="C")
+    values /= np.float32(255)
+    values -= np.float32(0.5)
+    values /= np.float32(0.5)
+    return torch.from_numpy(values)
 
 
 def to_pixels(tensor: Tensor, *, rounding: Literal["round", "truncate"] = "round") -> NDArray[np.uint8]:
@@ -44,12 +47,12 @@ def to_pixels(tensor: Tensor, *, rounding: Literal["round", "truncate"] = "round
     on average.
     """
     assert tensor.ndim == 3, f"expected (1 or 3, H, W), got {tuple(tensor.shape)}"
-    levels = tensor.detach().to("cpu", torch.float32).clamp(-1, 1).add(1).div_(2.0).mul_(255.0)
+    values = tensor.detach().to("cpu", torch.float32).numpy()
+    levels = (np.clip(values, -1, 1) + np.float32(1)) / np.float32(2) * np.float32(255)
     if rounding == "round":
-        # As torch rounds, but without waking its other threads: they cost a small picture a millisecond and more.
-        np.rint(levels.numpy(), out=levels.numpy())
-    pixels = levels.to(torch.uint8).expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
-    return cast("NDArray[np.uint8]", pixels)
+        np.rint(levels, out=levels)
+    pixels = np.broadcast_to(levels.astype(np.uint8), (3, *levels.shape[1:]))
+    return np.ascontiguousarray(pixels.transpose(1, 2, 0))
 
 
 def to_channels(tensor: Tensor, channels: int) -> Tensor:

@@ -21,6 +21,7 @@ from safetensors.torch import save as save_tensors
 from translate.config import canonical_json
 from translate.errors import ConfigError, ModelError, NotFoundError, UnknownNameError
 from translate.models.contract import build, parse_config
+from translate.models.threads import one_thread
 from translate.models.translator import ModelFacts, Translator
 from translate.stores.contract import PutMode
 from translate.stores.records import read_record
@@ -143,7 +144,7 @@ def assemble(facts: ModelFacts, tensors: Mapping[str, Tensor], where: str) -> Tr
         name, config = parse_config("generator", {"architecture": facts.architecture, **facts.config}, where)
     except (UnknownNameError, ConfigError) as error:
         raise ModelError(f"{where} cannot be built: {error}") from error
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), one_thread():
         network = build("generator", name, config)
     wanted = network.state_dict()
     problems = [f"{key} is missing" for key in wanted if key not in tensors]
@@ -153,7 +154,8 @@ def assemble(facts: ModelFacts, tensors: Mapping[str, Tensor], where: str) -> Tr
     if problems:
         raise ModelError(f"{where} does not fit {facts.architecture}: {'; '.join(problems[:8])}"
                          + (f"; and {len(problems) - 8} more" if len(problems) > 8 else ""))
-    network.load_state_dict({key: tensor.to(wanted[key].dtype) for key, tensor in tensors.items()})
+    with one_thread():
+        network.load_state_dict({key: tensor.to(wanted[key].dtype) for key, tensor in tensors.items()})
     return Translator(network, facts)
 
 

@@ -10,6 +10,14 @@ RNG = np.random.default_rng(5)
 LEVELS = np.arange(256, dtype=np.uint8)
 
 
+def test_every_level_is_what_the_reference_projects_compute():
+    levels = np.arange(256, dtype=np.uint8)[None]
+    expected = torch.from_numpy(levels).to(torch.float32).div(255).sub(0.5).div(0.5)
+    found = to_tensor(levels)
+    assert torch.equal(found[0], expected)
+    assert found.is_contiguous()
+
+
 def test_every_level_comes_back():
     pixels = np.stack([LEVELS, LEVELS[::-1], np.roll(LEVELS, 7)], axis=-1)[None]
     tensor = to_tensor(pixels)
