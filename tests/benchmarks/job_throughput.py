@@ -18,13 +18,13 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-import torch
-
 from tests.benchmarks._machine import machine, row
-from tests.jobs import fill, make_job, publish_tiny
+from tests.jobs import fill, make_job, picture, publish_tiny
 from tests.s3_server import ENVIRONMENT, S3Server
 from translate.batch import stages
 from translate.batch.job import prepare, run
+from translate.images.codec import decode
+from translate.images.tensors import to_tensor
 from translate.progress import silent
 from translate.stores import open_store
 
@@ -41,7 +41,7 @@ STAGE_IMAGES = 10
 
 def bare_rate(engine: Engine, side_px: int, images: int) -> float:
     """Images per second of the network alone, as many at once as the engine wants."""
-    x = torch.rand(1, 3, side_px, side_px) * 2 - 1
+    x = to_tensor(decode(picture(0, side_px, side_px)).pixels)[None]
     began = time.perf_counter()
     with ThreadPoolExecutor(engine.concurrency) as threads:
         list(threads.map(lambda _: engine.translate(x), range(images)))

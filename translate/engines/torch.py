@@ -14,6 +14,7 @@ import copy
 from typing import TYPE_CHECKING, Literal, cast
 
 import torch
+from torch import nn
 
 from translate.errors import UsageError
 from translate.models.threads import on_all_cores, one_thread
@@ -44,12 +45,13 @@ class TorchEngine:
         """
         self.device = pick_device(device)
         self.precision = _pick_precision(precision, self.device)
-        with one_thread():
-            network = copy.deepcopy(translator.network).to(self.device)
-            if self.precision == "bfloat16":
-                network = network.to(memory_format=torch.channels_last)
         self._alone = self.device == "cpu" and self.precision == "float32"
-        self.translator = Translator(network, translator.facts)
+        with one_thread():
+            self.translator = Translator(copy.deepcopy(translator.network).to(self.device), translator.facts)
+            if self.precision == "bfloat16":
+                for layer in self.translator.network.to(memory_format=torch.channels_last).modules():
+                    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                        layer.to(torch.bfloat16)  # once: autocast would do it for each image, to the same bits
 
     @property
     def name(self) -> str:

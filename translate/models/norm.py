@@ -30,13 +30,13 @@ class InstanceNorm2d(nn.InstanceNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same shape and layout. Raises `ValueError` if H and W are both 1."""
-        on_cpu, has_one_pixel = x.device.type == "cpu", x.shape[2] * x.shape[3] == 1
-        if torch.is_grad_enabled() and (on_cpu or len(x) == 1) and not has_one_pixel:
-            return _each(x, self._with_gradient)
+        if x.shape[2] * x.shape[3] == 1:
+            return super().forward(x)
+        on_cpu = x.device.type == "cpu"
+        if torch.is_grad_enabled() and (x.requires_grad or any(each.requires_grad for each in self.parameters())):
+            return _each(x, self._with_gradient) if on_cpu or len(x) == 1 else super().forward(x)
         last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
-        if on_cpu and last and not has_one_pixel and not torch.is_grad_enabled():
-            return _each(x, self._same_with_any_threads)
-        return super().forward(x)
+        return _each(x, self._same_with_any_threads) if on_cpu and last else super().forward(x)
 
     def _with_gradient(self, image: Tensor) -> Tensor:
         return F.batch_norm(image, None, None, self.weight, self.bias, training=True, eps=self.eps)
