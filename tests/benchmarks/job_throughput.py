@@ -25,6 +25,7 @@ from translate.batch import stages
 from translate.batch.job import prepare, run
 from translate.images.codec import decode
 from translate.images.tensors import to_tensor
+from translate.models.threads import one_thread
 from translate.progress import silent
 from translate.stores import open_store
 
@@ -114,7 +115,8 @@ def main() -> None:
     os.environ |= ENVIRONMENT
     with tempfile.TemporaryDirectory() as folder, S3Server() as server:
         os.environ["AWS_ENDPOINT_URL_S3"] = server.endpoint_url
-        registry = publish_tiny(Path(folder), width=64, blocks=9, spread=0.02)  # as training begins
+        with one_thread():  # as in a job, where no thread but the engine's has others
+            registry = publish_tiny(Path(folder), width=64, blocks=9, spread=0.02)  # as training begins
         place = open_store(f"s3://{server.make_bucket()}/")
         place.put("one.png", b"")
         engine = prepare(make_job(place, open_store(f"memory://{server.make_bucket()}"), registry)).engine

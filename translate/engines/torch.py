@@ -14,7 +14,6 @@ import copy
 from typing import TYPE_CHECKING, Literal, cast
 
 import torch
-from torch import nn
 
 from translate.errors import UsageError
 from translate.models.threads import on_all_cores, one_thread
@@ -47,11 +46,10 @@ class TorchEngine:
         self.precision = _pick_precision(precision, self.device)
         self._alone = self.device == "cpu" and self.precision == "float32"
         with one_thread():
-            self.translator = Translator(copy.deepcopy(translator.network).to(self.device), translator.facts)
+            network = copy.deepcopy(translator.network).to(self.device)
             if self.precision == "bfloat16":
-                for layer in self.translator.network.to(memory_format=torch.channels_last).modules():
-                    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-                        layer.to(torch.bfloat16)  # once: autocast would do it for each image, to the same bits
+                network = network.to(memory_format=torch.channels_last)
+            self.translator = Translator(network, translator.facts)
 
     @property
     def name(self) -> str:
