@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
+from translate.models.threads import on_all_cores
+
 if TYPE_CHECKING:
     from translate.models.translator import Translator
 
@@ -23,6 +25,10 @@ def example(translator: Translator) -> torch.Tensor:
 def trace(translator: Translator) -> torch.jit.ScriptModule:
     """The network's operations in float32, for one image of any height and width that are multiples of
     ``translator.multiple``."""
+    return on_all_cores(lambda: _traced(translator))
+
+
+def _traced(translator: Translator) -> torch.jit.ScriptModule:
     with warnings.catch_warnings():
         # TorchScript is no longer developed, and not removed either: both other ways (`torch.export`, and ONNX by it)
         # tie height and width to each other or to the example. What depends on the example here, such as the check
