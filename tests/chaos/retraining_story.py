@@ -3,7 +3,7 @@
     python -m tests.chaos.retraining_story --pictures FOLDER --keep FOLDER
     python -m tests.chaos.retraining_story --pictures FOLDER --keep FOLDER --kills
 
-``--pictures`` has ``train/flat``, ``train/render`` and ``test/flat`` as `translate data get fluent-emoji` makes them.
+``--pictures`` has ``train/ink``, ``train/render`` and ``test/ink`` as `translate data get fluent-emoji` makes them.
 Data, models, retrainings and outputs lie on a real S3 server. With ``--kills`` every retraining is begun by two
 schedulers at once, which are killed again and again; after each kill there has to be a champion that can be opened, and
 one promotion at most for each retraining. Ends 1 if anything is not as it has to be; the pages stay in ``--keep``.
@@ -40,24 +40,23 @@ if TYPE_CHECKING:
 
     from translate.stores.contract import ObjectStore
 
-NAME = "flat2object"
-HOLDOUT = {"share": 0.15}
+NAME = "ink2object"
+HOLDOUT = {"share": 0.2}
 PIPELINE = {
     "name": NAME,
-    "summary": "Flat drawings of things to shaded 3D objects.",
-    "domains": {"a": "flat drawing", "b": "object"},
+    "summary": "Ink drawings of things to shaded 3D objects.",
+    "domains": {"a": "ink drawing", "b": "object"},
     "run": {"size": 64, "format": "png"},
     "training": {
-        "objective": {"name": "pix2pix", "adversarial": "least_squares", "l1_weight": 50.0},
-        "generator": {"architecture": "resnet", "width": 24, "downs": 1, "blocks": 3, "sampling": "antialiased",
-                      "residual_output": True},
+        "objective": {"name": "pix2pix", "adversarial": "least_squares", "l1_weight": 100.0},
+        "generator": {"architecture": "resnet", "width": 24, "downs": 1, "blocks": 3, "sampling": "antialiased"},
         "discriminator": {"architecture": "patchgan", "width": 24, "layers": 2},
-        "data": {"kind": "paired", "a": "train/flat", "b": "train/render", "short_side_px": [64, 72], "crop_px": 64,
+        "data": {"kind": "paired", "a": "train/ink", "b": "train/render", "short_side_px": [64, 72], "crop_px": 64,
                  "flip": False},
-        "images": 1600, "batch": 4, "learning_rate": 5.0e-4, "pool": 0, "warmup_images": 100,
+        "images": 600, "batch": 4, "learning_rate": 5.0e-4, "decay_from": 0.5, "pool": 0, "warmup_images": 100,
         "ema_half_life_images": 200, "sample_every_images": 400, "checkpoint_every_images": 200,
     },
-    "retraining": {"new_images": 200, "images": 2400, "holdout": HOLDOUT},
+    "retraining": {"new_images": 200, "holdout": HOLDOUT},
 }
 EXPIRES_AFTER_S = 6.0
 KILLED_LOOKS = 12
@@ -82,17 +81,17 @@ class Story:
         self.pictures, self.keep, self.kills = pictures, keep, kills
         self.data, self.models = open_store(self.at["data"]), ModelRegistry(self.at["models"])
         self.journal = Journal(open_store(self.at["retraining"]))
-        self.names = sorted(path.name for path in (pictures / "train" / "flat").glob("*.png"))
+        self.names = sorted(path.name for path in (pictures / "train" / "ink").glob("*.png"))
         random.Random(0).shuffle(self.names)
         self.pipeline = keep / f"{NAME}.yaml"
         self.pipeline.write_text(yaml.safe_dump(PIPELINE, sort_keys=False))
-        self.luck, self.killed = random.Random(1), 0
-        for path in sorted((pictures / "test" / "flat").glob("*.png"))[:24]:
-            self.data.put(f"test/flat/{path.name}", path.read_bytes())
+        self.luck, self.killed, self.images = random.Random(1), 0, 0
+        for path in sorted((pictures / "test" / "ink").glob("*.png"))[:24]:
+            self.data.put(f"test/ink/{path.name}", path.read_bytes())
 
     def add(self, first: int, last: int) -> None:
         """Put pairs of real pictures into the bucket."""
-        for side in ("flat", "render"):
+        for side in ("ink", "render"):
             for name in self.names[first:last]:
                 self.data.put(f"train/{side}/{name}", (self.pictures / "train" / side / name).read_bytes())
 
@@ -104,8 +103,9 @@ class Story:
             pixels = codec.decode((self.pictures / "train" / "render" / other).read_bytes()).pixels[::-1] // 6 + 100
             self.data.put(f"train/render/{name}", codec.encode(Picture(pixels.copy(), None, "png"), "png", 0))
 
-    def retrain(self) -> str:
+    def retrain(self, images: int) -> str:
         """One look of the scheduler, or with kills of two of them, until the retraining has ended: how it did."""
+        self.images = images
         began, known, promoted = time.monotonic(), set(self.journal.begun()), self.promotions()
         for attempt in count():
             self._look(kill=self.kills and attempt < KILLED_LOOKS, after_s=self.luck.uniform(3, 14 + 2 * attempt))
@@ -153,7 +153,7 @@ class Story:
         """Translate the test drawings, and see which version did it."""
         out = f"{self.at['translated']}{into}/"
         self.translate("run", "--pipeline", str(self.pipeline), "--model", NAME, "--input",
-                       f"{self.at['data']}test/flat/", "--output", out)
+                       f"{self.at['data']}test/ink/", "--output", out)
         store = open_store(out)
         plan = next(info.key for info in store.list("_translate/runs/") if info.key.endswith("plan.json"))
         model = json.loads(store.get(plan).data)["work"]["model"]
@@ -170,7 +170,8 @@ class Story:
 
     def _scheduler(self) -> subprocess.Popen[str]:
         command = [sys.executable, "-c", PROGRAM, "schedule", "--once", "--json", "--pipeline", str(self.pipeline),
-                   "--data", self.at["data"], "--output", self.at["retraining"], "--registry", self.at["models"]]
+                   "--data", self.at["data"], "--output", self.at["retraining"], "--registry", self.at["models"],
+                   "--set", f"train.images={self.images}"]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -183,16 +184,16 @@ def save(store: ObjectStore, keys: list[str], folder: Path) -> None:
 def chapters(story: Story) -> Iterator[str]:
     story.add(0, FIRST)
     yield f"{FIRST} pairs, no model: the first one has to beat doing nothing"
-    assert story.retrain() == "promoted"
+    assert story.retrain(2400) == "promoted"
     story.serve("first", version=1)
     story.add(FIRST, LATER)
     yield f"the bucket has grown to {LATER} pairs"
-    assert story.retrain() == "promoted"
+    assert story.retrain(6000) == "promoted"
     story.serve("second", version=2)
     story.add(LATER, LAST)
     story.spoil(LAST)
     yield f"{LAST} pairs, and each that is trained on is spoiled"
-    assert story.retrain() == "kept"
+    assert story.retrain(1600) == "kept"
     story.serve("third", version=2)
     yield "and back"
     story.translate("models", "rollback", NAME, "--why", "the first was nicer")
