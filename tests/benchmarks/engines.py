@@ -24,6 +24,7 @@ from translate.errors import UsageError
 from translate.images.codec import decode
 from translate.images.resize import resize
 from translate.images.tensors import to_tensor
+from translate.models.threads import on_all_cores
 from translate.shipped import shipped_folder
 
 NETWORKS = {
@@ -47,7 +48,7 @@ def main() -> None:
 
 def compare(network, options, pictures, rounds):
     it = translator(options)
-    runs = {EAGER: it}
+    runs = {EAGER: lambda x: on_all_cores(lambda: it(x))}  # as the engines: two teams of threads hinder each other
     for name in engine_names():
         calibrated = calibrate(it, pictures) if name.endswith("int8") else None
         try:

@@ -18,15 +18,20 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tests.benchmarks._machine import machine, row
-from tests.jobs import fill, make_job, picture, publish_tiny
+from tests.jobs import make_job, publish_tiny
 from tests.s3_server import ENVIRONMENT, S3Server
 from translate.batch import stages
 from translate.batch.job import prepare, run
-from translate.images.codec import decode
+from translate.images import codec
+from translate.images.picture import Picture
+from translate.images.resize import resize
 from translate.images.tensors import to_tensor
 from translate.models.threads import one_thread
 from translate.progress import silent
+from translate.shipped import shipped_folder
 from translate.stores import open_store
 
 if TYPE_CHECKING:
@@ -40,9 +45,17 @@ TIMED = 3
 STAGE_IMAGES = 10
 
 
+def photograph(side_px: int, index: int) -> bytes:
+    """A shipped one as a square PNG, each index another cut."""
+    files = sorted((shipped_folder("samples") / "photos").glob("*.jpg"), key=Path.as_posix)
+    pixels = codec.decode(files[index % len(files)].read_bytes()).pixels
+    rolled = np.roll(resize(pixels, side_px, side_px, how="auto"), 7 * index, axis=1)
+    return codec.encode(Picture(rolled, None, "png"), "png", 0)
+
+
 def bare_rate(engine: Engine, side_px: int, images: int) -> float:
     """Images per second of the network alone, as many at once as the engine wants."""
-    x = to_tensor(decode(picture(0, side_px, side_px)).pixels)[None]
+    x = to_tensor(codec.decode(photograph(side_px, 0)).pixels)[None]
     began = time.perf_counter()
     with ThreadPoolExecutor(engine.concurrency) as threads:
         list(threads.map(lambda _: engine.translate(x), range(images)))
@@ -84,12 +97,17 @@ def measure(server: S3Server, registry: str, engine: Engine, least_ms: float, im
     side_px = side_of(engine, least_ms)
     bucket = server.make_bucket()
     source = open_store(f"s3://{bucket}/in/")
-    fill(source, images, height=side_px, width=side_px)
+    for index in range(images):
+        source.put(f"{index:03}.png", photograph(side_px, index))
+
+    def job(output: str) -> Prepared:
+        return prepare(make_job(source, open_store(f"s3://{bucket}/{output}/"), registry, engine=engine.name))
+
     bare, whole = [], []
     for number in range(rounds):
         bare.append(bare_rate(engine, side_px, images))
         began = time.perf_counter()
-        prepared = prepare(make_job(source, open_store(f"s3://{bucket}/job{number}/"), registry))
+        prepared = job(f"job{number}")
         planned_s = time.perf_counter() - began
         summary = run(prepared, "local", 1, silent, lambda: False).summary
         assert summary is not None
@@ -100,8 +118,7 @@ def measure(server: S3Server, registry: str, engine: Engine, least_ms: float, im
     share = median(job / network for job, network in zip(whole, bare, strict=True))
     row(f"job against its bare network, resnet_9blocks, {side_px} x {side_px}, {engine.name}, "
         f"{1000 / median(bare):.0f} ms an image", f"{median(whole):.2f} of {median(bare):.2f} images/s: {share:.0%}")
-    prepared = prepare(make_job(source, open_store(f"s3://{bucket}/stages/"), registry))
-    cpu = ", ".join(f"{name} {ms:.1f}" for name, ms in stages_cpu_ms(prepared).items())
+    cpu = ", ".join(f"{name} {ms:.1f}" for name, ms in stages_cpu_ms(job("stages")).items())
     row("its stages, CPU time an image", f"{cpu} ms")
 
 
@@ -118,7 +135,8 @@ def main() -> None:
         with one_thread():  # as in a job, where no thread but the engine's has others
             registry = publish_tiny(Path(folder), width=64, blocks=9, spread=0.02)  # as training begins
         place = open_store(f"s3://{server.make_bucket()}/")
-        place.put("one.png", b"")
+        for index in range(asked.images):
+            place.put(f"{index}.png", photograph(256, index))
         engine = prepare(make_job(place, open_store(f"memory://{server.make_bucket()}"), registry)).engine
         for least_ms in asked.network_ms:
             measure(server, registry, engine, least_ms, asked.images, asked.rounds)
