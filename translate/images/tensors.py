@@ -47,8 +47,10 @@ def to_pixels(tensor: Tensor, *, rounding: Literal["round", "truncate"] = "round
     on average.
     """
     assert tensor.ndim == 3, f"expected (1 or 3, H, W), got {tuple(tensor.shape)}"
-    values = tensor.detach().to("cpu", torch.float32).numpy()
-    levels = (np.clip(values, -1, 1) + np.float32(1)) / np.float32(2) * np.float32(255)
+    levels = np.clip(tensor.detach().to("cpu", torch.float32).numpy(), -1, 1)
+    levels += np.float32(1)
+    levels /= np.float32(2)
+    levels *= np.float32(255)
     if rounding == "round":
         np.rint(levels, out=levels)
     pixels = np.broadcast_to(levels.astype(np.uint8), (3, *levels.shape[1:]))

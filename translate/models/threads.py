@@ -44,4 +44,5 @@ def one_thread() -> Iterator[None]:
 
 @cache
 def _thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, _NAME)
+    """With as many others as the thread that first asks would have; torch would take what any thread has set last."""
+    return ThreadPoolExecutor(1, _NAME, torch.set_num_threads, (torch.get_num_threads(),))

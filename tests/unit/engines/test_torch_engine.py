@@ -18,6 +18,7 @@ from translate.images.codec import decode
 from translate.images.resize import resize
 from translate.images.tensors import to_pixels, to_tensor
 from translate.models.contract import build, parse_config
+from translate.models.threads import _thread
 from translate.models.translator import ModelFacts, Translator
 
 PICTURE = Path(__file__).parents[2] / "golden" / "input.png"
@@ -46,9 +47,13 @@ def picture(height, width):
 
 @pytest.fixture
 def threads():
+    def put(count):
+        torch.set_num_threads(count)
+        _thread.cache_clear()
+
     before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
+    yield put
+    put(before)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
