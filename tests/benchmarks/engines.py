@@ -9,6 +9,7 @@ drawn at random: they decide no time, only int8's agreement, which `translate ru
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -43,12 +44,13 @@ def main() -> None:
     files = sorted(shipped_folder("samples").glob("photos/*.jpg"), key=Path.as_posix)
     pictures = [resize(decode(path.read_bytes()).pixels, asked.px, asked.px, how="auto") for path in files]
     for network, options in NETWORKS.items():
-        compare(network, options, pictures, asked.rounds)
+        # All on one thread: with two teams of threads each of torch's layers would wait for sleepers.
+        on_all_cores(partial(compare, network, options, pictures, asked.rounds))
 
 
 def compare(network, options, pictures, rounds):
     it = translator(options)
-    runs = {EAGER: lambda x: on_all_cores(lambda: it(x))}  # as the engines: two teams of threads hinder each other
+    runs = {EAGER: it}
     for name in engine_names():
         calibrated = calibrate(it, pictures) if name.endswith("int8") else None
         try:

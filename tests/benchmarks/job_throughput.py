@@ -46,11 +46,11 @@ STAGE_IMAGES = 10
 
 
 def photograph(side_px: int, index: int) -> bytes:
-    """A shipped one as a square PNG, each index another cut."""
+    """A shipped one as a square JPEG, each index another cut."""
     files = sorted((shipped_folder("samples") / "photos").glob("*.jpg"), key=Path.as_posix)
     pixels = codec.decode(files[index % len(files)].read_bytes()).pixels
     rolled = np.roll(resize(pixels, side_px, side_px, how="auto"), 7 * index, axis=1)
-    return codec.encode(Picture(rolled, None, "png"), "png", 0)
+    return codec.encode(Picture(rolled, None, "jpeg"), "jpeg", 92)
 
 
 def bare_rate(engine: Engine, side_px: int, images: int) -> float:
@@ -98,10 +98,10 @@ def measure(server: S3Server, registry: str, engine: Engine, least_ms: float, im
     bucket = server.make_bucket()
     source = open_store(f"s3://{bucket}/in/")
     for index in range(images):
-        source.put(f"{index:03}.png", photograph(side_px, index))
+        source.put(f"{index:03}.jpg", photograph(side_px, index))
 
     def job(output: str) -> Prepared:
-        return prepare(make_job(source, open_store(f"s3://{bucket}/{output}/"), registry, engine=engine.name))
+        return prepare(make_job(source, open_store(f"s3://{bucket}/{output}/"), registry, choice=engine.name))
 
     bare, whole = [], []
     for number in range(rounds):
@@ -133,10 +133,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, S3Server() as server:
         os.environ["AWS_ENDPOINT_URL_S3"] = server.endpoint_url
         with one_thread():  # as in a job, where no thread but the engine's has others
-            registry = publish_tiny(Path(folder), width=64, blocks=9, spread=0.02)  # as training begins
+            registry = publish_tiny(Path(folder), width=64, blocks=9, spread=0.01)
         place = open_store(f"s3://{server.make_bucket()}/")
         for index in range(asked.images):
-            place.put(f"{index}.png", photograph(256, index))
+            place.put(f"{index}.jpg", photograph(256, index))
         engine = prepare(make_job(place, open_store(f"memory://{server.make_bucket()}"), registry)).engine
         for least_ms in asked.network_ms:
             measure(server, registry, engine, least_ms, asked.images, asked.rounds)
