@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from tests.chaos.impatient import LEASE_S
 from tests.s3_server import ENVIRONMENT, S3Server
 from translate.config import Holdout
 from translate.errors import EXIT_LOCKED, EXIT_OK
@@ -58,16 +59,9 @@ PIPELINE = {
     },
     "retraining": {"new_images": 200, "holdout": HOLDOUT},
 }
-EXPIRES_AFTER_S = 6.0
 KILLED_LOOKS = 12
 """Of each retraining; the next one is left to end."""
-PROGRAM = f"""
-from translate.batch import lease
-lease.EXPIRES_AFTER_S = {EXPIRES_AFTER_S}
-from translate.cli.app import main
-main()
-"""
-"""The command with a short lease, or every kill would cost two minutes."""
+COMMAND = (sys.executable, "-m", "tests.chaos.impatient")
 FIRST, LATER, LAST = 400, 800, 1000
 """Pairs in the bucket at first, after it has grown, and when it was spoiled."""
 
@@ -135,7 +129,7 @@ class Story:
             for words in json.loads(out.splitlines()[-1])["words"] if out else []:
                 print(f"    {words}", flush=True)
         if kill:
-            time.sleep(EXPIRES_AFTER_S)
+            time.sleep(LEASE_S)
 
     def check(self, before: int) -> None:
         """Between kills: a champion, whole, and one promotion at most."""
@@ -165,11 +159,11 @@ class Story:
 
     def translate(self, *arguments: str) -> str:
         """The command; its words. Raises if it does not end with 0."""
-        command = [sys.executable, "-c", PROGRAM, *arguments, "--registry", self.at["models"]]
+        command = [*COMMAND, *arguments, "--registry", self.at["models"]]
         return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
     def _scheduler(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", PROGRAM, "schedule", "--once", "--json", "--pipeline", str(self.pipeline),
+        command = [*COMMAND, "schedule", "--once", "--json", "--pipeline", str(self.pipeline),
                    "--data", self.at["data"], "--output", self.at["retraining"], "--registry", self.at["models"],
                    "--set", f"train.images={self.images}"]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -12,7 +12,6 @@ from translate.cli._options import AsJson
 app = typer.Typer(no_args_is_help=True, help="Show the named translations.")
 
 
-
 @app.command("list")
 def list_pipelines(as_json: AsJson = False) -> None:
     """The shipped pipelines: name, domains, model and what each does."""

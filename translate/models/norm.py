@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from translate.models.moments import merge, moments
+from translate.models.moments import moments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ class InstanceNorm2d(nn.InstanceNorm2d):
         return F.batch_norm(image, None, None, self.weight, self.bias, training=True, eps=self.eps)
 
     def _same_with_any_threads(self, image: Tensor) -> Tensor:
-        count, mean, squares = merge([moments(image)])
+        count, mean, squares = moments(image)
         known = mean.float(), (squares / count).float()
         return F.batch_norm(image, *known, self.weight, self.bias, training=False, eps=self.eps)
 
