@@ -71,7 +71,8 @@ class OpenVinoEngine:
 
     def translate(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) float32 in [-1, 1] on the CPU, any H, W -> (N, out_channels, H, W)."""
-        return torch.cat([self._padded(image[None]) for image in x])
+        images = [self._padded(image[None]) for image in x]
+        return images[0] if len(images) == 1 else torch.cat(images)
 
     def compat(self, x: Tensor, seed: int) -> Tensor:  # noqa: ARG002 - refused whatever they are
         """Raises `UsageError`: reproducing another program's pixels is for PyTorch in float32."""

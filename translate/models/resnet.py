@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from translate.models.contract import ArchitectureConfig
 from translate.models.norm import InstanceNorm2d
+from translate.models.reflect import ReflectedConv2d, pad
 
 ROLE = "generator"
 
@@ -86,7 +87,7 @@ class BlurDown(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, ceil(H/2), ceil(W/2))."""
-        x = F.pad(x, (1, 1, 1, 1), mode="reflect")
+        x = pad(x, (1, 1, 1, 1), "reflect")
         if x.dtype == torch.bfloat16:
             return F.avg_pool2d(F.avg_pool2d(x, 2, stride=1), 2)
         return F.conv2d(x, _blur([1.0, 2.0, 1.0], x), stride=2, groups=x.shape[1])
@@ -105,7 +106,7 @@ class BlurUp(nn.Module):
         """(N, C, H, W) -> (N, C, 2H, 2W)."""
         if x.dtype == torch.bfloat16:
             return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-        x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+        x = pad(x, (1, 1, 1, 1), "replicate")
         x = F.conv_transpose2d(x, _blur([1.0, 3.0, 3.0, 1.0], x), stride=2, padding=2, groups=x.shape[1])
         return x[:, :, 1:-1, 1:-1]
 
@@ -123,14 +124,14 @@ class Block(nn.Module):
     def __init__(self, config: Config, channels: int) -> None:
         super().__init__()
         layers: list[nn.Module] = [
-            nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=has_bias(config)),
+            ReflectedConv2d(channels, channels, 3, bias=has_bias(config)),
             *norm(config, channels),
             nn.ReLU(inplace=True),
         ]
         if config.dropout:
             layers.append(nn.Dropout(0.5))
         layers += [
-            nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=has_bias(config)),
+            ReflectedConv2d(channels, channels, 3, bias=has_bias(config)),
             *norm(config, channels),
         ]
         self.layers = nn.Sequential(*layers)
@@ -152,7 +153,7 @@ class Soften(nn.Module):
         """(N, C, H, W) -> the same shape."""
         if self.reach_px == 0:
             return x
-        x = F.pad(x, (self.reach_px,) * 4, mode="replicate")
+        x = pad(x, (self.reach_px,) * 4, "replicate")
         return F.avg_pool2d(F.avg_pool2d(x, self.reach_px + 1, stride=1), self.reach_px + 1, stride=1)
 
 
@@ -164,7 +165,7 @@ class Network(nn.Module):
         self.config = config
         width = config.width
         self.stem = nn.Sequential(
-            nn.Conv2d(config.in_channels, width, 7, padding=3, padding_mode="reflect", bias=has_bias(config)),
+            ReflectedConv2d(config.in_channels, width, 7, bias=has_bias(config)),
             *norm(config, width),
             nn.ReLU(inplace=True),
         )
@@ -172,7 +173,7 @@ class Network(nn.Module):
         self.down = nn.Sequential(*(layer for wide in widths[:-1] for layer in _down(config, wide)))
         self.blocks = nn.Sequential(*(Block(config, widths[-1]) for _ in range(config.blocks)))
         self.up = nn.Sequential(*(layer for wide in widths[:0:-1] for layer in _up(config, wide)))
-        self.head = nn.Conv2d(width, config.out_channels, 7, padding=3, padding_mode="reflect")
+        self.head = ReflectedConv2d(width, config.out_channels, 7)
         self.soften = Soften(config.residual_blur_px)
         initialise(self)
 
