@@ -93,6 +93,22 @@ def test_a_bare_name_is_the_newest_until_there_is_a_champion(url):
     assert [(each.name, each.version) for each in registry.list()] == [("m", 1), ("m", 2), ("m", 3)]
 
 
+def test_behind_a_gate_a_bare_name_means_nothing_until_one_is_promoted(url):
+    registry = ModelRegistry(url)
+    gated = registry.gate("m", expected=registry.pointers("m"))
+    assert gated == registry.pointers("m")
+    assert (gated.gated, gated.champion) == (True, None)
+    filled(url, 2)
+    with pytest.raises(ModelError, match=r"'m' has no champion: .* no version pass yet\. Name a version \(m@1\)"):
+        registry.load("m")
+    assert newest_loaded(registry, "m@2") == "m@2"
+    assert [(each.name, each.version) for each in registry.list()] == [("m", 1), ("m", 2)]
+    registry.promote("m@1")
+    assert newest_loaded(registry) == "m@1"
+    with pytest.raises(PointersMovedError):
+        registry.gate("m", expected=gated)
+
+
 def test_promotions_and_rollbacks_leave_their_history(url):
     registry = filled(url)
     registry.promote("m@1", why="first")

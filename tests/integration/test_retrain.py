@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from translate.cli.app import build_app
 from translate.config import Holdout
-from translate.errors import DataError, LockedError, TrainingError
+from translate.errors import DataError, LockedError, ModelError, TrainingError
 from translate.images.codec import decode
 from translate.registry import ModelRegistry
 from translate.retraining.holdout import is_held_out
@@ -182,6 +182,20 @@ def test_a_challenger_does_not_serve_before_the_gate(places, at_put):
     at_put("trained.json", lambda: seen.append(models.document("negative").version), after=True)
     retrain(still(), **places)
     assert seen == [1]
+
+
+def test_a_first_model_that_the_gate_refuses_does_not_serve(places):
+    models = ModelRegistry(places["registry"])
+    outcome = retrain(still(), **places)
+    assert outcome.words[0].startswith("negative@1 is not promoted: there is no champion, and it does not beat")
+    with pytest.raises(ModelError, match="'negative' has no champion: it is retrained behind a gate"):
+        translate("run", "--model", "negative", "--input", f"{places['data']}/a", "--output", places["output"],
+                  "--registry", places["registry"])
+    assert models.document("negative@1").version == 1, "it is kept to be looked at"
+    assert "no version has passed the gate yet" in translate("models", "show", "negative@1", "--registry",
+                                                             places["registry"])
+    assert retrain(pipeline(), **places).words[0].startswith("negative@2 serves now: there is no champion, and it")
+    assert models.document("negative").version == 2
 
 
 def test_what_was_promoted_stands_without_its_page_too(places, at_put):

@@ -156,7 +156,7 @@ def _scores(evaluations: Sequence[EvaluationRecord]) -> list[tuple[str, object]]
 def _history(name: str, pointers: Pointers) -> list[tuple[str, object]]:
     """Champion and previous, and what has moved, the newest first."""
     if not pointers.moves:
-        return []
+        return [("champion", "none: no version has passed the gate yet")] if pointers.gated else []
     lines: list[tuple[str, object]] = [("champion", f"{name}@{pointers.champion}")]
     if pointers.previous is not None:
         lines.append(("previous", f"{name}@{pointers.previous}"))

@@ -102,6 +102,8 @@ def train(
         console.result(f"published {published}")
     for published in names:
         name = published.partition("@")[0]
-        if (champion := models.pointers(name).champion) is not None:
-            console.result(f"{name} still means {name}@{champion}; to promote the new one: translate models promote "
+        pointers = models.pointers(name)
+        if pointers.champion is not None or pointers.gated:
+            serving = "no version" if pointers.champion is None else f"{name}@{pointers.champion}"
+            console.result(f"{name} still means {serving}; to promote the new one: translate models promote "
                            f"{published}")

@@ -48,13 +48,15 @@ class Pointers(Record):
 
     schema_version: int = Field(default=SCHEMA, le=SCHEMA)
     champion: int | None = None
-    """None: a bare name means the newest version."""
+    """None: a bare name means the newest version, or none if ``gated``."""
     previous: int | None = None
     """The champion before, which a rollback brings back."""
     writes: int = 0
     """How often this was written, so that no content comes twice: S3 tells versions apart by content."""
     pruned: tuple[int, ...] = ()
     """Versions that are deleted, or about to be: never promoted again."""
+    gated: bool = False
+    """Whether a bare name means no version before one is promoted: then a gate decides which is the first to serve."""
     moves: tuple[Move, ...] = ()
     """The oldest first."""
     etag: str | None = Field(default=None, exclude=True)

@@ -100,8 +100,9 @@ class ModelRegistry:
     def load(self, reference: str) -> Translator:
         """Load ``name@version``, ``name@champion`` or ``name@previous``; the weights' digest is checked.
 
-        A bare ``name`` is its champion: where a pointer says so, else the newest version. Raises `ModelError`, listing
-        what is known, if there is none, and what `read_bundle` raises.
+        A bare ``name`` is its champion: where a pointer says so, else the newest version, or none where a gate decides
+        and has let none pass. Raises `ModelError`, listing what is known, if there is none, and what `read_bundle`
+        raises.
         """
         return read_bundle(*self.place(reference))
 
@@ -161,6 +162,11 @@ class ModelRegistry:
         seen = self.pointers(name)
         return seen if seen.champion == version else self._move(name, expected or seen, version, why)
 
+    def gate(self, name: str, *, expected: Pointers) -> Pointers:
+        """From now on a bare ``name`` means no version until one is promoted; raises as `promote` does."""
+        check_name(name)
+        return write_pointers(self._own, name, expected, expected.model_copy(update={"gated": True}))
+
     def rollback(self, name: str, why: str = "") -> Pointers:
         """Make ``previous`` the champion again, and the champion ``previous``: a second rollback undoes the first.
 
@@ -209,11 +215,14 @@ class ModelRegistry:
         return write_pointers(self._own, name, seen, seen.moved_to(version, why))
 
     def _pointed(self, name: str, pointer: str) -> tuple[int | None, str]:
-        """The version that a pointer names, and a word on it for errors; None: there is no champion."""
+        """The version that a pointer names, and a word on it for errors; None: the newest."""
         pointers = self.pointers(name)
         version = pointers.previous if pointer == "previous" else pointers.champion
         if version is None and pointer == "previous":
-            raise ModelError(f"{name!r} has no previous champion; translate models show {name}")
+            raise ModelError(f"{name!r} has no previous champion; translate models list")
+        if version is None and pointers.gated:
+            raise ModelError(f"{name!r} has no champion: it is retrained behind a gate, which has let no version pass "
+                             f"yet. Name a version ({name}@1), or let one serve: translate models promote {name}@1")
         return version, "" if version is None else f" (it is {name}@{version})"
 
 

@@ -187,13 +187,13 @@ def evaluator_of(held_out: ObjectStore, pipeline: Pipeline, source: str) -> Eval
 
 def _serving(models: ModelRegistry, name: str) -> int | None:
     """The champion, after it was made one: without a pointer the newest version serves, and that would be the
-    challenger before anybody has looked at it. None if there is no version at all."""
+    challenger before anybody has looked at it. None if there is none; then none serves until one has passed."""
     pointers = models.pointers(name)
-    if pointers.champion is not None:
+    if pointers.champion is not None or pointers.gated:
         return pointers.champion
     versions = [line.version for line in models.list() if line.name == name]
     if not versions:
-        return None
+        return models.gate(name, expected=pointers).champion
     why = "it serves as the newest; a retraining begins, whose model does not serve before it passed the gate"
     return models.promote(f"{name}@{max(versions)}", expected=pointers, why=why).champion
 
