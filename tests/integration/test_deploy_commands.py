@@ -27,6 +27,7 @@ from s3_server import _free_ports
 from training_set import WAVES, fill
 
 from translate.errors import EXIT_TERMINATED
+from translate.registry import ModelRegistry
 from translate.stores import open_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -187,6 +188,12 @@ def test_what_systemd_starts(place):
         code, events, err = ended(of_unit("translate-retrain.service", place), settings(place), cwd=place)
         assert code == 0, err
         assert {event["state"] for event in events} <= states
+    registry = ModelRegistry(settings(place)["TRANSLATE_REGISTRY"])
+    if registry.pointers("waves").champion is None:  # so little training need not pass the gate
+        watch = start(of_unit("translate-watch.service", place), settings(place), cwd=place)
+        assert "'waves' has no champion" in watch.communicate(timeout=240)[1]
+        assert str(watch.returncode) in unit("translate-watch.service")["Service"]["RestartPreventExitStatus"]
+        registry.promote("waves@1")
     watch = start(of_unit("translate-watch.service", place), settings(place), cwd=place)
     try:
         assert until(watch, "summary", "nothing_to_do")
