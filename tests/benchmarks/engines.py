@@ -1,15 +1,19 @@
-"""Every engine of this processor against eager float32 on the same weights, one image at a time, turn by turn.
+"""Every engine of this processor against eager float32 on the same weights, one image at a time, in turns.
 
     python -m tests.benchmarks.engines                    # resnet_9blocks and unet_256, width 64, 256 x 256
     python -m tests.benchmarks.engines --rounds 3
 
-Eager float32 is the network itself with all of torch's threads, as the reference's test script runs it. Weights are
-drawn at random: they decide no time, only int8's agreement, which `translate run` measures on real ones.
+Each engine takes turns with eager float32 alone, as a job has one engine; int8 is calibrated in a process of its own,
+after which eager float32 would be faster, as memory was had from the system before. Eager float32 is the network itself
+with all of torch's threads, as the reference's test script runs it. Weights are drawn at random: they decide no time,
+only int8's agreement, which `translate run` measures on real ones.
 """
 
 import argparse
 import time
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
@@ -32,7 +36,6 @@ NETWORKS = {
     "resnet_9blocks": {"architecture": "resnet", "width": 64, "blocks": 9},
     "unet_256": {"architecture": "unet", "width": 64, "levels": 8},
 }
-EAGER = "eager float32"
 
 
 def main() -> None:
@@ -50,9 +53,10 @@ def main() -> None:
 
 def compare(network, options, pictures, rounds):
     it = translator(options)
-    runs = {EAGER: it}
+    x = to_tensor(pictures[0])[None]
+    size = " x ".join(str(side) for side in x.shape[2:])
     for name in engine_names():
-        calibrated = calibrate(it, pictures) if name.endswith("int8") else None
+        calibrated = apart(calibrated_weights, options, pictures) if name.endswith("int8") else None
         try:
             engine = open_engine(name_of(calibrated) if calibrated else name, it, calibrated)
         except UsageError as error:
@@ -60,21 +64,31 @@ def compare(network, options, pictures, rounds):
                 print(f"{network}: no {name}: {error}")
             continue
         print(f"{network}: {name} agrees to {agreement_db(engine, pictures):.1f} dB", flush=True)
-        runs[name] = engine.translate
-    x = to_tensor(pictures[0])[None]
-    times = {name: [] for name in runs}
-    for number in range(rounds + 1):
-        for name, run in runs.items():
+        ms, eager_ms = in_turn([engine.translate, it], x, rounds)
+        row(f"{network}, width 64, {size}, {name}",
+            f"{eager_ms / ms:.1f} x eager float32 ({ms:.1f} against {eager_ms:.1f} ms an image)")
+
+
+def calibrated_weights(options, pictures):
+    return calibrate(translator(options), pictures)
+
+
+def apart(run, *arguments):
+    """What a function returns in a new process."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        return process.submit(run, *arguments).result()
+
+
+def in_turn(runs, x, rounds):
+    """The median milliseconds of each, in turns; the first turn warms up."""
+    times = [[] for _ in runs]
+    for _ in range(rounds + 1):
+        for each, run in zip(times, runs, strict=True):
             start = time.perf_counter()
             with torch.inference_mode():
                 run(x)
-            if number > 0:  # the first one warms up
-                times[name].append((time.perf_counter() - start) * 1000)
-    eager = median(times[EAGER])
-    size = " x ".join(str(side) for side in x.shape[2:])
-    for name, each in times.items():
-        ms = median(each)
-        row(f"{network}, width 64, {size}, {name}", f"{ms:.1f} ms an image, {eager / ms:.1f} x eager float32")
+            each.append((time.perf_counter() - start) * 1000)
+    return [median(each[1:]) for each in times]
 
 
 if __name__ == "__main__":
