@@ -6,6 +6,7 @@ Nothing here knows what is being done; verbs pass the listener of `progress` to 
 from __future__ import annotations
 
 import json
+import math
 import sys
 import threading
 import time
@@ -38,9 +39,12 @@ def result_json(value: Mapping[str, Any]) -> None:
 
 
 def json_line(event: str, value: Mapping[str, Any]) -> str:
-    """An event as one line of JSON: ``event``, ``time`` (UTC, ISO 8601, milliseconds), and what ``value`` holds."""
+    """An event as one line of JSON: ``event``, ``time`` (UTC, ISO 8601, milliseconds), and what ``value`` holds.
+
+    JSON has no infinity (the PSNR of equal images) and no nan (a loss): null in their places.
+    """
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    return json.dumps({"event": event, "time": now, **value}, sort_keys=True)
+    return json.dumps(_finite({"event": event, "time": now, **value}), sort_keys=True, allow_nan=False)
 
 
 def remark(text: str) -> None:
@@ -201,3 +205,11 @@ def _bar(title: str) -> Iterator[Listener]:
                         note=state.note)
 
         yield report
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

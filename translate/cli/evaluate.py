@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -65,7 +64,7 @@ def evaluate(
     with console.progress("evaluate", as_json=as_json) as report:
         found = evaluator.evaluate(translator, report)
     if as_json:
-        console.result_json({"event": "evaluation", **_finite(asdict(found))})
+        console.result_json({"event": "evaluation", **asdict(found)})
     else:
         _show(found)
 
@@ -92,10 +91,3 @@ def _show(found: Evaluation) -> None:
 
 def _estimate(found: Estimate) -> str:
     return figure(found.value, found.spread)
-
-
-def _finite(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """JSON has no infinity (the PSNR of equal images) and no nan: null in its place."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -71,6 +71,12 @@ def test_json_progress_is_one_object_a_line(capsys, monkeypatch):
     assert lines[1]["unit"] == "images"
 
 
+def test_json_knows_no_infinity():
+    line = console.json_line("e", {"psnr": float("inf"), "found": [{"loss": float("nan")}, (1.5, 2)]})
+    assert json.loads(line, parse_constant=pytest.fail) | {"time": ""} == {
+        "event": "e", "time": "", "psnr": None, "found": [{"loss": None}, [1.5, 2]]}
+
+
 def test_last_state_is_shown_when_the_work_breaks_off(capsys):
     def work():
         with console.progress("translating") as listener:
