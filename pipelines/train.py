@@ -22,7 +22,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines.cluster import connect, in_one_line, refuse_memory
-from translate.errors import TrainingError, TranslateError, UsageError
+from translate.errors import NoPlaceError, TrainingError, TranslateError
 from translate.progress import Progress, silent
 from translate.training import loop
 from translate.training.group import Alone, Distributed, check_divides
@@ -58,7 +58,7 @@ def train(
 ) -> Trained:
     """As `translate.training.loop.train`, by so many workers at ``RAY_ADDRESS`` or in a Ray of its own here.
 
-    However it ends, it leaves Ray: that is what ends workers for certain. Raises `UsageError` if there are too few
+    However it ends, it leaves Ray: that is what ends workers for certain. Raises `NoPlaceError` if there are too few
     processors.
     """
     check_divides(training.batch, workers)
@@ -213,7 +213,7 @@ def _node_cpus() -> list[float]:
 def _refuse_too_few(workers: int, node_cpus: Sequence[float]) -> None:
     if not share_out(node_cpus, workers):
         has = sum(int(cpus) for cpus in node_cpus)
-        raise UsageError(f"{workers} workers need a processor each, and Ray has {has}; ask for at most {has} workers")
+        raise NoPlaceError(f"{workers} workers need a processor each, and Ray has {has}; ask for at most {has} workers")
 
 
 def _newest(job: _Job) -> int:

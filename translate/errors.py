@@ -72,6 +72,9 @@ class UnavailableError(StoreError):
 class BusyError(UnavailableError):
     """The store is there, but says that it has too much to do, or failed inside; it asks for patience."""
 
+class NoPlaceError(UsageError):
+    """A cluster has too few processors for what it was asked for; another time it may have them."""
+
 class ClusterError(TranslateError):
     """A cluster that jobs were sent to cannot be reached any more, refused, or lost one."""
 

@@ -229,6 +229,17 @@ def test_a_worker_in_another_process_writes_until_its_run_was_replaced(store):
     assert [info.key for info in store.list() if not info.key.startswith("_translate/")] == ["a.png"]
 
 
+def test_a_worker_may_write_to_a_folder_of_what_is_held(store, scheme, request):
+    at = {"endpoint_url": request.getfixturevalue("s3_server").endpoint_url} if scheme == "s3" else {}
+    folder = open_store(f"{store.url.rstrip('/')}/training/", **at)
+    with take(store) as held:
+        there = pickle.loads(pickle.dumps(FencedStore(folder, held)))
+        there.put("a.png", b"1")
+    assert store.get("training/a.png").data == b"1"
+    with take(store), pytest.raises(LockedError):
+        pickle.loads(pickle.dumps(FencedStore(folder, held))).put("b.png", b"2")
+
+
 def test_a_worker_in_another_process_does_not_ask_before_every_put(store, monkeypatch):
     with take(store) as held:
         there = pickle.loads(pickle.dumps(FencedStore(store, held)))

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from translate.cli.app import build_app
 from translate.config import Holdout
-from translate.errors import DataError, LockedError, ModelError, TrainingError
+from translate.errors import ConfigError, DataError, LockedError, ModelError, NoPlaceError, TrainingError
 from translate.images.codec import decode
 from translate.registry import ModelRegistry
 from translate.retraining.holdout import is_held_out
@@ -196,6 +196,22 @@ def test_a_first_model_that_the_gate_refuses_does_not_serve(places):
                                                              places["registry"])
     assert retrain(pipeline(), **places).words[0].startswith("negative@2 serves now: there is no champion, and it")
     assert models.document("negative").version == 2
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")  # Ray of itself
+def test_workers_on_ray_train_it(places):
+    with pytest.raises(ConfigError, match=r"training\.batch 4 can't be divided among 3 workers"):
+        retrain(pipeline(), workers=3, **places)
+    with pytest.raises(NoPlaceError, match="4 workers need a processor each"):
+        retrain(pipeline(), workers=4, **places)
+    (begun,) = journal(places).begun()
+    assert journal(places).read(begun, Done) is None, "another time there may be places"
+    notes = []
+    outcome = retrain(pipeline(), workers=2, on_progress=notes.append, **places)
+    assert (outcome.state, outcome.retraining) == ("promoted", begun)
+    assert "2 workers starting" in {note.note for note in notes}
+    assert ModelRegistry(places["registry"]).document("negative").version == 1
 
 
 def test_what_was_promoted_stands_without_its_page_too(places, at_put):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class FencedStore:
-    """An `ObjectStore`: the output, as long as the lease is held: a put without it is a `LockedError`.
+    """An `ObjectStore`: the output or a folder of it, while the lease is held: without it a put is a `LockedError`.
 
     In another process it asks by an `Onlooker`.
     """
@@ -27,7 +27,7 @@ class FencedStore:
         self._store, self._held = store, held
 
     def __reduce__(self) -> tuple[type[FencedStore], tuple[ObjectStore, Onlooker]]:
-        return FencedStore, (self._store, Onlooker(self._store, self._held.lease))
+        return FencedStore, (self._store, Onlooker(self._held.store, self._held.lease))
 
     @property
     def url(self) -> str:
@@ -72,11 +72,12 @@ class Onlooker:
     """
 
     def __init__(self, store: ObjectStore, lease: Lease) -> None:
-        self._store, self.lease = store, lease
+        """``store``: where the lease lies."""
+        self.store, self.lease = store, lease
         self._looked: Stopwatch | None = None
 
     def __reduce__(self) -> tuple[type[Onlooker], tuple[ObjectStore, Lease]]:
-        return Onlooker, (self._store, self.lease)
+        return Onlooker, (self.store, self.lease)
 
     def assure(self) -> None:
         """Return if the run held the lease a moment ago.
@@ -86,7 +87,7 @@ class Onlooker:
         if self._looked is not None and self._looked.seconds < self.lease.expires_after_s / BEATS:
             return
         begun = Stopwatch()
-        found = leases.read(self._store).lease
+        found = leases.read(self.store).lease
         if found is None or found.token != self.lease.token:
-            raise LockedError(lost_to(self._store, self.lease, found))
+            raise LockedError(lost_to(self.store, self.lease, found))
         self._looked = begun

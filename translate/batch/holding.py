@@ -74,8 +74,8 @@ class Held:
     """A lease that is ours. A thread renews it; `assure` is asked before anything is written."""
 
     def __init__(self, store: ObjectStore, lease: Lease, etag: str, begun: Stopwatch) -> None:
-        """``begun`` just before the lease was written."""
-        self._store, self.lease, self._etag = store, lease, etag
+        """``store``: where the lease lies; ``begun`` just before it was written."""
+        self.store, self.lease, self._etag = store, lease, etag
         self._since = self._renewed = begun
         self._lost = ""
         self._failure: TranslateError | None = None
@@ -151,21 +151,21 @@ class Held:
                 self._write(released=False)
             except PreconditionError:
                 # Also the answer to a put of our own that was acknowledged to nobody: then go on from it.
-                found = leases.read(self._store)
+                found = leases.read(self.store)
                 if found.lease is None or found.lease.token != self.lease.token:
-                    self._lost = lost_to(self._store, self.lease, found.lease)
+                    self._lost = lost_to(self.store, self.lease, found.lease)
                     return
                 assert found.etag is not None
                 self._etag = found.etag
             else:
                 self._renewed = begun
                 return
-        raise UnavailableError(f"{leases.place(self._store)} could not be renewed in {_TRIES} tries")
+        raise UnavailableError(f"{leases.place(self.store)} could not be renewed in {_TRIES} tries")
 
     def _write(self, *, released: bool) -> None:
         lease = self.lease.model_copy(update={"held_s": round(self._since.seconds, 3), "released": released})
         # Who gives it back need not be quick, and keeps the next run waiting for its end if it can't.
-        store = PatientStore(self._store, lambda: True) if released else self._store
+        store = PatientStore(self.store, lambda: True) if released else self.store
         self._etag = _put(store, lease, IfUnchanged(self._etag)).etag
 
 

@@ -115,6 +115,11 @@ TrainingDevice = Annotated[
     Literal["auto", "cpu", "cuda"],
     typer.Option(metavar="NAME", help="Where networks learn: cpu, cuda, or auto: a CUDA GPU if there is one."),
 ]
+TrainingWorkers = Annotated[
+    int | None,
+    typer.Option("--workers", callback=bounds(1), metavar="N", help="So many workers on Ray divide each batch among "
+                                                                    "them; default: none, this process trains alone."),
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value, e.g. train.batch=4.")
 ]

@@ -14,6 +14,7 @@ from translate.cli._options import (
     TrainedPipeline,
     TrainingDevice,
     TrainingSet,
+    TrainingWorkers,
     bounds,
 )
 
@@ -28,6 +29,7 @@ def retrain(
     images: Annotated[
         int | None, typer.Option(callback=bounds(1), metavar="N", help="Stop after this many images seen.")
     ] = None,
+    workers: TrainingWorkers = None,
     device: TrainingDevice = "auto",
     set_: Overrides = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
@@ -49,6 +51,6 @@ def retrain(
     with console.slow_progress("retraining", as_json=as_json) as listener:
         outcome = retrain_model(
             resolved, data=data, registry=registry, output=output or f"./retraining/{resolved.name}", images=images,
-            if_due=if_due, dry_run=dry_run, device=device, on_progress=listener,
+            if_due=if_due, dry_run=dry_run, workers=workers, device=device, on_progress=listener,
         )
     show(outcome, as_json=as_json)

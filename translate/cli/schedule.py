@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translate.cli import console
-from translate.cli._options import Overrides, Registry, Retrainings, TrainedPipeline, TrainingDevice, TrainingSet
+from translate.cli._options import (
+    Overrides,
+    Registry,
+    Retrainings,
+    TrainedPipeline,
+    TrainingDevice,
+    TrainingSet,
+    TrainingWorkers,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,6 +31,7 @@ def schedule(
     data: TrainingSet,
     output: Retrainings = None,
     registry: Registry = None,
+    workers: TrainingWorkers = None,
     device: TrainingDevice = "auto",
     set_: Overrides = None,
     once: Annotated[bool, typer.Option("--once", help="Look once, retrain if it is due, and end: for systemd's timers "
@@ -48,7 +57,8 @@ def schedule(
     resolved = resolve_training(pipeline, set_ or [], None)
     refuse_never(resolved.retraining)
     place = output or f"./retraining/{resolved.name}"
-    kept = partial(retrain, resolved, data=data, registry=registry, output=place, if_due=True, device=device)
+    kept = partial(retrain, resolved, data=data, registry=registry, output=place, if_due=True, workers=workers,
+                   device=device)
 
     def attempt() -> Outcome:
         with console.slow_progress("retraining", as_json=as_json) as listener:

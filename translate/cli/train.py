@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from functools import partial
 from typing import Annotated, Any, Literal
 
 import typer
 
 from translate.cli import console
-from translate.cli._options import Overrides, Registry, TrainedPipeline, TrainingDevice, TrainingSet, bounds
+from translate.cli._options import (
+    Overrides,
+    Registry,
+    TrainedPipeline,
+    TrainingDevice,
+    TrainingSet,
+    TrainingWorkers,
+    bounds,
+)
 from translate.progress import duration
 
 
@@ -39,11 +46,7 @@ def train(
         int | None,
         typer.Option(callback=bounds(0), metavar="N", help="Of weights, order, crops; default: the pipeline's."),
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(callback=bounds(1), metavar="N", help="So many workers on Ray divide each batch among them; "
-                                                           "default: none, this process trains alone."),
-    ] = None,
+    workers: TrainingWorkers = None,
     device: TrainingDevice = "auto",
     set_: Overrides = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")] = False,
@@ -56,13 +59,12 @@ def train(
     from translate.registry import ModelRegistry, check_name
     from translate.stores import open_input, open_store
     from translate.training.group import check_divides
-    from translate.training.loop import train as train_alone
     from translate.training.memory import check_memory
     from translate.training.networks import device_of
     from translate.training.publish import publish as publish_models
     from translate.training.resolve import resolve_training
     from translate.training.roles import read_beginning
-    from translate.training.workers import find_trainer
+    from translate.training.workers import find_train
 
     seeded = [] if seed is None else [f"train.seed={seed}"]
     resolved = resolve_training(pipeline, [*(set_ or []), *seeded], images)
@@ -73,8 +75,7 @@ def train(
         check_name(publish)
     if output == "":
         raise UsageError("--output is empty; give a folder or URL, or leave it out")
-    if workers is not None and device == "cuda":
-        raise UsageError("--workers trains on processors; leave out --device cuda, or --workers")
+    run_training = find_train(workers, device)
     if dry_run:
         check_divides(training.batch, workers or 1)
         on = device_of(device if workers is None else "cpu")
@@ -88,7 +89,6 @@ def train(
         return
     begin = read_beginning(from_, registry, "G_ab") if from_ else None
     place = f"./training/{resolved.name}" if output is None else output
-    run_training = partial(train_alone, device=device) if workers is None else partial(find_trainer(), workers)
     with console.progress("training", as_json=as_json) as listener:
         trained = run_training(training, open_input(data), open_store(place), begin=begin, minutes=minutes,
                                resume=resume == "auto", on_progress=listener, pipeline=resolved.name)

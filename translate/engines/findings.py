@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from translate import __version__
 from translate.engines.machine import machine
 from translate.errors import ItemError, StoreError
 from translate.stores.file import FileStore
@@ -30,7 +31,7 @@ class Findings:
     engine. A model without a digest, and a folder that cannot be written, have nothing remembered."""
 
     def __init__(self, translator: Translator) -> None:
-        self._key = hashlib.sha256(f"{machine()}\n{translator.facts.digest}".encode()).hexdigest()
+        self._key = hashlib.sha256(f"{machine()}\n{__version__}\n{translator.facts.digest}".encode()).hexdigest()
         self._numbers: dict[str, float] = _read().get(self._key, {}) if translator.facts.digest else {}
         self._is_kept = bool(translator.facts.digest)
 

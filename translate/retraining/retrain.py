@@ -14,7 +14,7 @@ from translate.batch import lease as leases
 from translate.batch.fenced import FencedStore
 from translate.batch.holding import hold
 from translate.batch.layout import new_run_id
-from translate.errors import ConfigError, DataError, ModelError, TrainingError, UsageError
+from translate.errors import ConfigError, DataError, ModelError, NoPlaceError, TrainingError, UsageError
 from translate.progress import silent
 from translate.registry import ModelRegistry
 from translate.retraining import steps
@@ -25,6 +25,8 @@ from translate.retraining.snapshot import take_snapshot
 from translate.retraining.steps import UnderWay
 from translate.stores import open_input, open_output
 from translate.stores.patience import PatientStore
+from translate.training.group import check_divides
+from translate.training.workers import find_train
 
 if TYPE_CHECKING:
     from translate.config import Pipeline
@@ -70,6 +72,7 @@ def retrain(
     images: int | None = None,
     if_due: bool = False,
     dry_run: bool = False,
+    workers: int | None = None,
     device: Device = "auto",
     now: datetime | None = None,
     on_progress: Listener = silent,
@@ -78,7 +81,8 @@ def retrain(
 
     ``data``, ``registry``, ``output``: folders or URLs; ``registry`` None: as for `ModelRegistry`. ``pipeline``: as
     `resolve_training` gives it. ``images``: length of the training, in place of the pipeline's. ``dry_run`` writes
-    nothing. ``now``: the time that is due is judged by, UTC.
+    nothing. ``workers`` on Ray divide each batch among them; None: this process trains, on ``device``. ``now``: the
+    time that is due is judged by, UTC.
 
     The model is that of ``pipeline.model``, else it is called as the pipeline. Raises `ConfigError`, `DataError`,
     `ModelError`, `UsageError`; `LockedError` if another retraining is at work there; `TrainingError` if the training
@@ -86,6 +90,8 @@ def retrain(
     after any kill, the same call goes on with it.
     """
     pipeline = _with_length(pipeline, images)
+    train = find_train(workers, device)
+    _check_divides(pipeline, workers)
     now = now or datetime.now(UTC)
     store = PatientStore(open_output(output), known=False)
     seen = leases.read(store) if dry_run else leases.look(store)
@@ -99,8 +105,9 @@ def retrain(
         models = ModelRegistry(registry)
         begun = plan.unfinished or _begin(journal, models, pipeline, plan, data, now)
         folder = open_output(f"{output.rstrip('/')}/{place(begun.retraining, 'training')}/")
-        work = UnderWay(begun, journal, models, folder if held is None else FencedStore(folder, held), device,
+        work = UnderWay(begun, journal, models, folder if held is None else FencedStore(folder, held), train,
                         on_progress)
+        _check_divides(work.pipeline, workers)
         done = _go_on(work)
     state: Literal["promoted", "kept"] = "promoted" if done.promoted else "kept"
     page = f"{output.rstrip('/')}/{page_key(begun.retraining)}"
@@ -133,6 +140,8 @@ def _go_on(work: UnderWay) -> Done:
         done = steps.promote(work, trained, verdicts)
         write_page(work, trained, evaluated, verdicts, done)
         return journal.commit(retraining, done)
+    except NoPlaceError:
+        raise
     except (DataError, ModelError, TrainingError, UsageError) as error:
         failed = Done(outcome="failed", finished=datetime.now(UTC), words=(str(error),))
         journal.commit(retraining, done or failed)  # what serves now does so also without its page
@@ -144,6 +153,11 @@ def _with_length(pipeline: Pipeline, images: int | None) -> Pipeline:
         raise ConfigError(f"pipeline {pipeline.name!r} has no training section; it cannot be retrained")
     length = images or pipeline.retraining.images or pipeline.training.images
     return pipeline.model_copy(update={"training": pipeline.training.model_copy(update={"images": length})})
+
+
+def _check_divides(pipeline: Pipeline, workers: int | None) -> None:
+    assert pipeline.training is not None
+    check_divides(pipeline.training.batch, workers or 1)
 
 
 def _plan(journal: Journal, pipeline: Pipeline, data: str, now: datetime) -> _Plan:

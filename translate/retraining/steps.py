@@ -29,7 +29,6 @@ from translate.retraining.view import SnapshotView
 from translate.stores import open_input
 from translate.stores.patience import PatientStore
 from translate.training.data import TrainingData
-from translate.training.loop import train
 from translate.training.publish import model_names, publish_direction
 from translate.training.roles import read_beginning
 
@@ -40,8 +39,8 @@ if TYPE_CHECKING:
     from translate.registry import ModelRegistry
     from translate.retraining.snapshot import Difference, Snapshot
     from translate.stores.contract import ObjectStore
-    from translate.training.networks import Device
     from translate.training.roles import Beginning
+    from translate.training.workers import Train
 
 LEAST_SIZE_PX = 32
 """Smaller images have no checkerboard to be measured."""
@@ -55,7 +54,7 @@ class UnderWay:
     journal: Journal
     models: ModelRegistry
     training_output: ObjectStore
-    device: Device
+    train: Train
     on_progress: Listener
 
     @cached_property
@@ -118,9 +117,9 @@ def train_challengers(work: UnderWay) -> TrainedModels:
     begun, pipeline = work.begun, work.pipeline
     directions = build_objective(work.training.objective, "training.objective").directions
     names = model_names(directions, pipeline, next(iter(begun.champions)))
-    trained = train(work.training, SnapshotView(work.data, work.snapshot.training), work.training_output,
-                    begin=_beginning(work), device=work.device, on_progress=work.on_progress,
-                    pipeline=pipeline.name)
+    trained = work.train(work.training, SnapshotView(work.data, work.snapshot.training), work.training_output,
+                         begin=_beginning(work), minutes=None, resume=True, on_progress=work.on_progress,
+                         pipeline=pipeline.name)
     challengers = []
     for role, name in names.items():
         version = _published(work.models, name, begun.retraining)

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol, cast
 
 from translate.errors import UsageError
+from translate.training.loop import train
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from translate.config import Training
     from translate.progress import Listener
     from translate.stores.contract import ObjectStore
     from translate.training.loop import Trained
+    from translate.training.networks import Device
     from translate.training.roles import Beginning
 
 GROUP = "translate.trainers"
 
 
-class Trainer(Protocol):
-    """`translate.training.loop.train` by so many workers, with the same outcome and the same errors."""
+class Train(Protocol):
+    """`translate.training.loop.train`, wherever it is done, with the same outcome and the same errors."""
 
     def __call__(
         self,
-        workers: int,
         training: Training,
         data: ObjectStore,
         output: ObjectStore,
@@ -33,16 +37,27 @@ class Trainer(Protocol):
         on_progress: Listener,
         pipeline: str,
     ) -> Trained:
-        """Start the workers, wait for them, start them again if one dies."""
+        """Train to the end."""
         ...
 
 
-def find_trainer() -> Trainer:
-    """The job that trains on Ray; raises `UsageError` if it is not installed."""
+def find_train(workers: int | None, device: Device) -> Train:
+    """Training by so many workers on Ray, or, with None, by this process on a device.
+
+    Raises `UsageError` if Ray is not installed, or for workers and a GPU.
+    """
+    if workers is None:
+        return partial(train, device=device)
+    if device == "cuda":
+        raise UsageError("--workers trains on processors; leave out --device cuda, or --workers")
+    return cast("Train", partial(_find_trainer(), workers))
+
+
+def _find_trainer() -> Callable[..., Trained]:
     advice = "--workers trains on Ray, which is not installed; pip install 'translate-images[ray]', or leave it out"
     for point in entry_points(group=GROUP, name="ray"):
         try:
-            return cast("Trainer", point.load())
+            return cast("Callable[..., Trained]", point.load())
         except ModuleNotFoundError as error:
             raise UsageError(f"{advice} (there is no {error.name!r})") from error
     raise UsageError(advice)
