@@ -178,7 +178,7 @@ def save(store: ObjectStore, keys: list[str], folder: Path) -> None:
 def chapters(story: Story) -> Iterator[str]:
     story.add(0, FIRST)
     yield f"{FIRST} pairs, no model: the first one has to beat doing nothing"
-    assert story.retrain(2400) == "promoted"
+    assert story.retrain(4000) == "promoted"
     story.serve("first", version=1)
     story.add(FIRST, LATER)
     yield f"the bucket has grown to {LATER} pairs"

@@ -198,6 +198,16 @@ def test_a_first_model_that_the_gate_refuses_does_not_serve(places):
     assert models.document("negative").version == 2
 
 
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_killed_as_the_gate_is_set_up_the_same_call_begins(places, at_put, after):
+    at_put("pointers.json", kill, after=after)
+    with pytest.raises(KilledError):
+        retrain(pipeline(), **places)
+    assert journal(places).begun() == []
+    assert retrain(pipeline(), **places).words[0].startswith("negative@1 serves now: there is no champion, and it")
+    assert len(ModelRegistry(places["registry"]).pointers("negative").moves) == 1
+
+
 @pytest.mark.ray
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")  # Ray of itself
 def test_workers_on_ray_train_it(places):
