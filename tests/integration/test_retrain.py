@@ -79,7 +79,7 @@ def test_from_the_first_model_to_a_rollback(tmp_path, monkeypatch):
     assert translate(*command, "--if-due") == "nothing due: 0 of 5 new images\n", "it is not tried again and again"
     page = (tmp_path / outcome["page"]).read_text()
     assert "negative@3 against negative@2" in page
-    assert "Champion kept" in page
+    assert "Not promoted" in page
 
     # And back.
     translate("models", "rollback", "negative", "--why", "the first was nicer", "--registry", "models")

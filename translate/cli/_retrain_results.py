@@ -27,6 +27,6 @@ def show(outcome: Outcome, *, as_json: bool, **more: Any) -> None:  # noqa: ANN4
     for words in outcome.words:
         console.result(f"nothing due: {words}" if outcome.state == "not_due" else words)
     if outcome.state == "kept":
-        console.result("Champion kept.")
+        console.result("Not promoted.")
     if outcome.page_url is not None:
         console.result(f"page: {outcome.page_url}")
