@@ -16,7 +16,7 @@ from ray.exceptions import AuthenticationError, OutOfMemoryError, RayTaskError
 
 import pipelines
 import translate
-from translate.errors import UsageError
+from translate.errors import NoWorkersError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,8 +47,8 @@ def in_one_line(error: Exception) -> str:
 def connect() -> None:
     """Attach to the Ray at ``RAY_ADDRESS``, or start one here; quietly, and without taking over SIGTERM.
 
-    A cluster gets this program's code, so that its machines need only the packages that it uses. Raises `UsageError`
-    if nobody can be reached at the address, or it is a Ray that this one cannot work with.
+    A cluster gets this program's code, so that its machines need only the packages that it uses. Raises
+    `NoWorkersError` if nobody can be reached at the address, or it is a Ray that this one cannot work with.
     """
     if ray.is_initialized():
         return
@@ -70,7 +70,7 @@ def connect() -> None:
         if not address:
             raise
         reason = " ".join(str(error).split()).rstrip(".")
-        raise UsageError(
+        raise NoWorkersError(
             f"cannot connect to Ray at RAY_ADDRESS={address}: {reason}. Correct it, or unset it to start Ray here"
         ) from error
     finally:
@@ -102,7 +102,7 @@ def ours(error: RayTaskError) -> BaseException:
 
 
 def _start_here(quiet: Mapping[str, Any]) -> None:
-    """Start a Ray on this machine; raises `UsageError` if it does not come up, as on one that is far too busy, or
+    """Start a Ray on this machine; raises `NoWorkersError` if it does not come up, as on one that is far too busy, or
     whose memory is."""
     try:
         ray.init(address="local", include_dashboard=False, **quiet)
@@ -110,7 +110,7 @@ def _start_here(quiet: Mapping[str, Any]) -> None:
         # After 30 s Ray raises nothing more special than this; of memory, shared memory and ports it says more.
         if type(error) is not Exception and not isinstance(error, OSError | RuntimeError | ValueError):
             raise
-        raise UsageError(
+        raise NoWorkersError(
             f"Ray did not start on this machine: {in_one_line(error)}. Is it busy, or its memory full (also /dev/shm, "
             "in a container)? Try again, or use one worker in this process: --executor local, or no --workers"
         ) from error

@@ -22,7 +22,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines.cluster import connect, in_one_line, refuse_memory
-from translate.errors import NoPlaceError, TrainingError, TranslateError
+from translate.errors import ClusterError, NoWorkersError, TranslateError, WorkersDiedError
 from translate.progress import Progress, silent
 from translate.training import loop
 from translate.training.group import Alone, Distributed, check_divides
@@ -58,8 +58,8 @@ def train(
 ) -> Trained:
     """As `translate.training.loop.train`, by so many workers at ``RAY_ADDRESS`` or in a Ray of its own here.
 
-    However it ends, it leaves Ray: that is what ends workers for certain. Raises `NoPlaceError` if there are too few
-    processors.
+    However it ends, it leaves Ray: that is what ends workers for certain. Raises `NoWorkersError` if Ray cannot be had
+    or has too few processors, `WorkersDiedError`, and `ClusterError` if Ray itself was lost.
     """
     check_divides(training.batch, workers)
     refuse_memory((data, output), instead="train without --workers")
@@ -69,6 +69,9 @@ def train(
         if not resume:  # by the driver: a worker that comes back has to resume; and when there are places for them
             forget(output)
         _train_through_deaths(job, on_progress)
+    except RayError as error:
+        raise ClusterError(f"Ray was lost: {in_one_line(error)}. The same command goes on from the last checkpoint"
+                           ) from error
     finally:
         ray.shutdown()
     # Modules do not travel: the finished training is read from its last checkpoint, and nothing is left to do.
@@ -144,7 +147,7 @@ def _work(config: dict[str, _Job]) -> None:
 
 
 def _train_through_deaths(job: _Job, on_progress: Listener) -> None:
-    """Attempts until one ends well; raises what a worker raised, or `TrainingError` if they keep dying."""
+    """Attempts until one ends well; raises what a worker raised, or `WorkersDiedError` if they keep dying."""
     deaths, newest = 0, _newest(job)
     on_progress(job.report(newest, f"{job.workers} workers starting"))
     while (error := _attempt(job, on_progress)) is not None:
@@ -155,7 +158,7 @@ def _train_through_deaths(job: _Job, on_progress: Listener) -> None:
             raise error
         deaths, newest = deaths + 1 if _newest(job) == newest else 1, _newest(job)
         if deaths == DEATHS_WITHOUT_CHECKPOINT:
-            raise TrainingError(
+            raise WorkersDiedError(
                 f"workers died {deaths} times in a row before there was a newer checkpoint than the one at {newest} "
                 f"images: {_reason(error)}. Is there memory for {job.workers} workers, and is this program installed "
                 "on every node? The same command goes on from that checkpoint"
@@ -213,7 +216,8 @@ def _node_cpus() -> list[float]:
 def _refuse_too_few(workers: int, node_cpus: Sequence[float]) -> None:
     if not share_out(node_cpus, workers):
         has = sum(int(cpus) for cpus in node_cpus)
-        raise NoPlaceError(f"{workers} workers need a processor each, and Ray has {has}; ask for at most {has} workers")
+        raise NoWorkersError(f"{workers} workers need a processor each, and Ray has {has}; ask for at most {has} "
+                             "workers")
 
 
 def _newest(job: _Job) -> int:

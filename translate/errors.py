@@ -49,6 +49,9 @@ class DataError(TranslateError):
 class TrainingError(TranslateError):
     """Training gave up (for example: the loss stayed non-finite)."""
 
+class WorkersDiedError(TrainingError):
+    """Workers of a training died again and again; from its last checkpoint the same may go on."""
+
 class StoreError(TranslateError):
     """Storage could not be reached or refused; not the fault of one item."""
 
@@ -72,8 +75,8 @@ class UnavailableError(StoreError):
 class BusyError(UnavailableError):
     """The store is there, but says that it has too much to do, or failed inside; it asks for patience."""
 
-class NoPlaceError(UsageError):
-    """A cluster has too few processors for what it was asked for; another time it may have them."""
+class NoWorkersError(UsageError):
+    """Ray cannot be reached, does not start, or has too few processors; another time the same may do."""
 
 class ClusterError(TranslateError):
     """A cluster that jobs were sent to cannot be reached any more, refused, or lost one."""

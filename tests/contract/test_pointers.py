@@ -98,8 +98,10 @@ def test_behind_a_gate_a_bare_name_means_nothing_until_one_is_promoted(url):
     gated = registry.gate("m", expected=registry.pointers("m"))
     assert gated == registry.pointers("m")
     assert (gated.gated, gated.champion) == (True, None)
+    with pytest.raises(ModelError, match=r"'m' has no champion: .* pass yet, and none is published"):
+        registry.load("m")
     filled(url, 2)
-    with pytest.raises(ModelError, match=r"'m' has no champion: .* no version pass yet\. Name a version \(m@1\)"):
+    with pytest.raises(ModelError, match=r"'m' has no champion: .* pass yet\. Name one of m@1, m@2, or promote one"):
         registry.load("m")
     assert newest_loaded(registry, "m@2") == "m@2"
     assert [(each.name, each.version) for each in registry.list()] == [("m", 1), ("m", 2)]

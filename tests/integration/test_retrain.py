@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from translate.cli.app import build_app
 from translate.config import Holdout
-from translate.errors import ConfigError, DataError, LockedError, ModelError, NoPlaceError, TrainingError
+from translate.errors import ConfigError, DataError, LockedError, ModelError, NoWorkersError, TrainingError
 from translate.images.codec import decode
 from translate.registry import ModelRegistry
 from translate.retraining.holdout import is_held_out
@@ -210,11 +210,17 @@ def test_killed_as_the_gate_is_set_up_the_same_call_begins(places, at_put, after
 
 @pytest.mark.ray
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")  # Ray of itself
-def test_workers_on_ray_train_it(places):
+def test_workers_on_ray_train_it(places, monkeypatch):
     with pytest.raises(ConfigError, match=r"training\.batch 4 can't be divided among 3 workers"):
         retrain(pipeline(), workers=3, **places)
-    with pytest.raises(NoPlaceError, match="4 workers need a processor each"):
-        retrain(pipeline(), workers=4, **places)
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(NoWorkersError, match="nobody answers there"):
+        retrain(pipeline(), workers=2, **places)
+    monkeypatch.delenv("RAY_ADDRESS")
+    with monkeypatch.context() as small:
+        small.setattr("pipelines.train._node_cpus", lambda: [2.0])
+        with pytest.raises(NoWorkersError, match="4 workers need a processor each"):
+            retrain(pipeline(), workers=4, **places)
     (begun,) = journal(places).begun()
     assert journal(places).read(begun, Done) is None, "another time there may be places"
     notes = []

@@ -50,7 +50,7 @@ def list_models(registry: Registry = None, as_json: AsJson = False) -> None:
 @app.command()
 def show(
     name: Annotated[
-        str, typer.Argument(metavar="NAME[@VERSION]", help="Without a version: the champion, else the newest.")
+        str, typer.Argument(metavar="NAME[@VERSION]", help="Without a version: the one that NAME means.")
     ],
     registry: Registry = None,
     as_json: AsJson = False,

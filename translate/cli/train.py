@@ -64,7 +64,7 @@ def train(
     from translate.training.publish import publish as publish_models
     from translate.training.resolve import resolve_training
     from translate.training.roles import read_beginning
-    from translate.training.workers import find_train
+    from translate.training.workers import find_train, refuse_gpu
 
     seeded = [] if seed is None else [f"train.seed={seed}"]
     resolved = resolve_training(pipeline, [*(set_ or []), *seeded], images)
@@ -75,7 +75,7 @@ def train(
         check_name(publish)
     if output == "":
         raise UsageError("--output is empty; give a folder or URL, or leave it out")
-    run_training = find_train(workers, device)
+    refuse_gpu(workers, device)
     if dry_run:
         check_divides(training.batch, workers or 1)
         on = device_of(device if workers is None else "cpu")
@@ -87,6 +87,7 @@ def train(
             console.result(yaml.safe_dump(values, sort_keys=False).rstrip())
             console.result(f"# {memory.words()}")
         return
+    run_training = find_train(workers, device)
     begin = read_beginning(from_, registry, "G_ab") if from_ else None
     place = f"./training/{resolved.name}" if output is None else output
     with console.progress("training", as_json=as_json) as listener:

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 Kind = Literal["ms", "db"]
 FILE = "engines.json"
 KEPT = 500
-"""Pairs of machine and model; the oldest give way."""
+"""Of machine, version and model; the oldest give way."""
 
 
 class Findings:
-    """Numbers about the engines of one model on this machine, by kind (``ms`` an image, ``db`` of agreement) and by
-    engine. A model without a digest, and a folder that cannot be written, have nothing remembered."""
+    """What this version of the program found of one model's engines on this machine: numbers by kind (``ms`` an image,
+    ``db`` of agreement) and by engine. A model without a digest, and a folder that cannot be written, have nothing
+    remembered."""
 
     def __init__(self, translator: Translator) -> None:
         self._key = hashlib.sha256(f"{machine()}\n{__version__}\n{translator.facts.digest}".encode()).hexdigest()

@@ -116,9 +116,11 @@ def _outrun(store: ObjectStore, name: str, seen: Pointers) -> str:
                 f"({last.why or 'no reason given'})")
     elif now.pruned != seen.pruned:
         what = f"versions of {name!r} were pruned"
+    elif now.gated != seen.gated:
+        what = f"{name!r} was put behind a gate"
     else:
         what = f"{_place(store, name)} was written or removed"
-    return f"{what} since it was looked at; nothing was changed now. Look again: translate models show {name}"
+    return f"{what} since it was looked at; nothing was changed now. Look again: translate models list"
 
 
 def _key(name: str) -> str:

@@ -101,7 +101,7 @@ class ModelRegistry:
         """Load ``name@version``, ``name@champion`` or ``name@previous``; the weights' digest is checked.
 
         A bare ``name`` is its champion: where a pointer says so, else the newest version, or none where a gate decides
-        and has let none pass. Raises `ModelError`, listing what is known, if there is none, and what `read_bundle`
+        and has let none pass. Raises `ModelError`, listing what there is, if there is none, and what `read_bundle`
         raises.
         """
         return read_bundle(*self.place(reference))
@@ -136,6 +136,11 @@ class ModelRegistry:
         name, which = parse_reference(reference)
         own, shipped = set(_complete(self._own, name)), set(_complete(self._shipped, name))
         version, said = self._pointed(name, which) if isinstance(which, str) else (which, "")
+        if version is None and self.pointers(name).gated:
+            numbers = ", ".join(f"{name}@{number}" for _, number in sorted(own | shipped))
+            raise ModelError(f"{name!r} has no champion: it is retrained behind a gate, which has let no version pass "
+                             + (f"yet. Name one of {numbers}, or promote one: translate models promote {name}@VERSION"
+                                if numbers else "yet, and none is published"))
         key = max(own | shipped, default=(name, 0)) if version is None else (name, version)
         if key not in own | shipped:
             known = sorted({*_complete(self._own), *_complete(self._shipped)})
@@ -215,14 +220,11 @@ class ModelRegistry:
         return write_pointers(self._own, name, seen, seen.moved_to(version, why))
 
     def _pointed(self, name: str, pointer: str) -> tuple[int | None, str]:
-        """The version that a pointer names, and a word on it for errors; None: the newest."""
+        """The version that a pointer names, and a word on it for errors; None: there is no champion."""
         pointers = self.pointers(name)
         version = pointers.previous if pointer == "previous" else pointers.champion
         if version is None and pointer == "previous":
             raise ModelError(f"{name!r} has no previous champion; translate models list")
-        if version is None and pointers.gated:
-            raise ModelError(f"{name!r} has no champion: it is retrained behind a gate, which has let no version pass "
-                             f"yet. Name a version ({name}@1), or let one serve: translate models promote {name}@1")
         return version, "" if version is None else f" (it is {name}@{version})"
 
 

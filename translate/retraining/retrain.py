@@ -14,7 +14,15 @@ from translate.batch import lease as leases
 from translate.batch.fenced import FencedStore
 from translate.batch.holding import hold
 from translate.batch.layout import new_run_id
-from translate.errors import ConfigError, DataError, ModelError, NoPlaceError, TrainingError, UsageError
+from translate.errors import (
+    ConfigError,
+    DataError,
+    ModelError,
+    NoWorkersError,
+    TrainingError,
+    UsageError,
+    WorkersDiedError,
+)
 from translate.progress import silent
 from translate.registry import ModelRegistry
 from translate.retraining import steps
@@ -26,10 +34,10 @@ from translate.retraining.steps import UnderWay
 from translate.stores import open_input, open_output
 from translate.stores.patience import PatientStore
 from translate.training.group import check_divides
-from translate.training.workers import find_train
+from translate.training.workers import find_train, refuse_gpu
 
 if TYPE_CHECKING:
-    from translate.config import Pipeline
+    from translate.config import Pipeline, Training
     from translate.progress import Listener
     from translate.retraining.due import Due
     from translate.retraining.snapshot import Difference, Snapshot
@@ -86,12 +94,11 @@ def retrain(
 
     The model is that of ``pipeline.model``, else it is called as the pipeline. Raises `ConfigError`, `DataError`,
     `ModelError`, `UsageError`; `LockedError` if another retraining is at work there; `TrainingError` if the training
-    gave up; `StoreError`. After the first four and `TrainingError` the retraining has ended; after others, and
-    after any kill, the same call goes on with it.
+    gave up; `StoreError`, `ClusterError`. After the first four and `TrainingError` the retraining has ended; after
+    others, among them `NoWorkersError` and `WorkersDiedError`, and after any kill, the same call goes on with it.
     """
     pipeline = _with_length(pipeline, images)
-    train = find_train(workers, device)
-    _check_divides(pipeline, workers)
+    refuse_gpu(workers, device)
     now = now or datetime.now(UTC)
     store = PatientStore(open_output(output), known=False)
     seen = leases.read(store) if dry_run else leases.look(store)
@@ -100,6 +107,9 @@ def retrain(
         return Outcome("not_due", (plan.due.words,), None, plan.due, None)
     if dry_run:
         return Outcome("planned", _told(plan, pipeline), None, plan.due, None)
+    train = find_train(workers, device)
+    if plan.unfinished is None or Journal(store).read(plan.id, TrainedModels) is None:
+        check_divides(_training(plan, pipeline).batch, workers or 1)
     with hold(store, plan.id, seen) as held:
         journal = Journal(store if held is None else FencedStore(store, held))
         models = ModelRegistry(registry)
@@ -107,7 +117,6 @@ def retrain(
         folder = open_output(f"{output.rstrip('/')}/{place(begun.retraining, 'training')}/")
         work = UnderWay(begun, journal, models, folder if held is None else FencedStore(folder, held), train,
                         on_progress)
-        _check_divides(work.pipeline, workers)
         done = _go_on(work)
     state: Literal["promoted", "kept"] = "promoted" if done.promoted else "kept"
     page = f"{output.rstrip('/')}/{page_key(begun.retraining)}"
@@ -140,7 +149,7 @@ def _go_on(work: UnderWay) -> Done:
         done = steps.promote(work, trained, verdicts)
         write_page(work, trained, evaluated, verdicts, done)
         return journal.commit(retraining, done)
-    except NoPlaceError:
+    except (NoWorkersError, WorkersDiedError):
         raise
     except (DataError, ModelError, TrainingError, UsageError) as error:
         failed = Done(outcome="failed", finished=datetime.now(UTC), words=(str(error),))
@@ -155,9 +164,11 @@ def _with_length(pipeline: Pipeline, images: int | None) -> Pipeline:
     return pipeline.model_copy(update={"training": pipeline.training.model_copy(update={"images": length})})
 
 
-def _check_divides(pipeline: Pipeline, workers: int | None) -> None:
-    assert pipeline.training is not None
-    check_divides(pipeline.training.batch, workers or 1)
+def _training(plan: _Plan, pipeline: Pipeline) -> Training:
+    """What will be trained: what an unfinished retraining began with, whatever the pipeline says by now."""
+    begun = pipeline if plan.unfinished is None else steps.pipeline_of(plan.unfinished)
+    assert begun.training is not None
+    return begun.training
 
 
 def _plan(journal: Journal, pipeline: Pipeline, data: str, now: datetime) -> _Plan:

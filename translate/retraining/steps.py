@@ -60,7 +60,7 @@ class UnderWay:
     @cached_property
     def pipeline(self) -> Pipeline:
         """As it was when the retraining began."""
-        return validate(Pipeline, self.begun.pipeline, f"the pipeline of retraining {self.begun.retraining}")
+        return pipeline_of(self.begun)
 
     @property
     def training(self) -> Training:
@@ -79,6 +79,11 @@ class UnderWay:
         return PatientStore(open_input(self.begun.data_url), known=False)
 
 
+def pipeline_of(begun: Begun) -> Pipeline:
+    """The pipeline as it was when a retraining began."""
+    return validate(Pipeline, begun.pipeline, f"the pipeline of retraining {begun.retraining}")
+
+
 def begin(
     journal: Journal,
     models: ModelRegistry,
@@ -93,7 +98,8 @@ def begin(
 ) -> Begun:
     """See that all of it can be done, and fix what is trained on, how, and which models serve.
 
-    Raises `ConfigError`, `DataError`, `ModelError`, `StoreError`; then nothing has begun.
+    Raises `ConfigError`, `DataError`, `ModelError`, `StoreError`; then nothing has begun, but that a bare name may mean
+    the version that served, or none, until one is promoted.
     """
     assert pipeline.training is not None
     data = PatientStore(open_input(data_url), known=False)

@@ -41,15 +41,19 @@ class Train(Protocol):
         ...
 
 
+def refuse_gpu(workers: int | None, device: Device) -> None:
+    """Raise `UsageError` for workers and a GPU."""
+    if workers is not None and device == "cuda":
+        raise UsageError("--workers trains on processors; leave out --device cuda, or --workers")
+
+
 def find_train(workers: int | None, device: Device) -> Train:
     """Training by so many workers on Ray, or, with None, by this process on a device.
 
-    Raises `UsageError` if Ray is not installed, or for workers and a GPU.
+    Raises `UsageError` if Ray is not installed.
     """
     if workers is None:
         return partial(train, device=device)
-    if device == "cuda":
-        raise UsageError("--workers trains on processors; leave out --device cuda, or --workers")
     return cast("Train", partial(_find_trainer(), workers))
 
 

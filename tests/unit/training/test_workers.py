@@ -6,7 +6,7 @@ import pytest
 
 from translate.errors import UsageError
 from translate.training.loop import train as train_alone
-from translate.training.workers import find_train
+from translate.training.workers import find_train, refuse_gpu
 
 
 def test_the_job_is_found():
@@ -23,7 +23,8 @@ def test_without_workers_it_is_this_process():
 
 def test_workers_have_no_gpu():
     with pytest.raises(UsageError, match="--workers trains on processors; leave out --device cuda, or --workers"):
-        find_train(2, "cuda")
+        refuse_gpu(2, "cuda")
+    refuse_gpu(None, "cuda")
 
 
 def test_without_ray_the_error_says_what_to_install(monkeypatch):
