@@ -136,7 +136,7 @@ def main() -> None:
             registry = publish_tiny(Path(folder), width=64, blocks=9, spread=0.01)
         place = open_store(f"s3://{server.make_bucket()}/")
         for index in range(asked.images):
-            place.put(f"{index}.jpg", photograph(256, index))
+            place.put(f"{index}.jpg", photograph(512, index))
         engine = prepare(make_job(place, open_store(f"memory://{server.make_bucket()}"), registry)).engine
         for least_ms in asked.network_ms:
             measure(server, registry, engine, least_ms, asked.images, asked.rounds)
