@@ -1,8 +1,8 @@
 """Padding by reflection or repetition in the number format that the image has.
 
 Torch's autocast on a CPU makes float32 of an image before it pads it so (torch 2.14.1), though padding copies numbers
-and computes none. That was a seventh of a training step in bfloat16 (resnet_9blocks, 128 px). What goes back
-is rounded where border pixels are added up.
+and computes none. That was a seventh of a training step in bfloat16 (resnet_9blocks, 128 px). What goes back is
+rounded where border pixels are added up.
 """
 
 from __future__ import annotations

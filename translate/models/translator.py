@@ -112,6 +112,7 @@ class Translator:
 
     def _run(self, network: nn.Module, x: Tensor) -> Tensor:
         padded, crop = pad_to_multiple(x, self.multiple, self.minimum_px)
+        # In place: what a network returns is its own.
         return crop_back(cast("Tensor", network(padded)).float(), crop).clamp_(-1.0, 1.0)
 
 

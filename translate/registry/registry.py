@@ -135,12 +135,7 @@ class ModelRegistry:
         """The store that holds a model, and its prefix there; raises as `load` does."""
         name, which = parse_reference(reference)
         own, shipped = set(_complete(self._own, name)), set(_complete(self._shipped, name))
-        version, said = self._pointed(name, which) if isinstance(which, str) else (which, "")
-        if version is None and self.pointers(name).gated:
-            numbers = ", ".join(f"{name}@{number}" for _, number in sorted(own | shipped))
-            raise ModelError(f"{name!r} has no champion: it is retrained behind a gate, which has let no version pass "
-                             + (f"yet. Name one of {numbers}, or promote one: translate models promote {name}@VERSION"
-                                if numbers else "yet, and none is published"))
+        version, said = self._pointed(name, which, own | shipped) if isinstance(which, str) else (which, "")
         key = max(own | shipped, default=(name, 0)) if version is None else (name, version)
         if key not in own | shipped:
             known = sorted({*_complete(self._own), *_complete(self._shipped)})
@@ -219,12 +214,17 @@ class ModelRegistry:
         self.load(f"{name}@{version}")  # a champion that cannot be opened would stop every run
         return write_pointers(self._own, name, seen, seen.moved_to(version, why))
 
-    def _pointed(self, name: str, pointer: str) -> tuple[int | None, str]:
-        """The version that a pointer names, and a word on it for errors; None: there is no champion."""
+    def _pointed(self, name: str, pointer: str, there: set[tuple[str, int]]) -> tuple[int | None, str]:
+        """The version that a pointer names, and a word on it for errors; None: the newest of those that are there."""
         pointers = self.pointers(name)
         version = pointers.previous if pointer == "previous" else pointers.champion
         if version is None and pointer == "previous":
             raise ModelError(f"{name!r} has no previous champion; translate models list")
+        if version is None and pointers.gated:
+            numbers = ", ".join(f"{name}@{number}" for _, number in sorted(there))
+            raise ModelError(f"{name!r} has no champion: it is retrained behind a gate, which has let no version pass "
+                             + (f"yet. Name one of {numbers}, or promote one: translate models promote {name}@VERSION"
+                                if numbers else "yet, and none is published"))
         return version, "" if version is None else f" (it is {name}@{version})"
 
 

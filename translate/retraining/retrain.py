@@ -94,8 +94,9 @@ def retrain(
 
     The model is that of ``pipeline.model``, else it is called as the pipeline. Raises `ConfigError`, `DataError`,
     `ModelError`, `UsageError`; `LockedError` if another retraining is at work there; `TrainingError` if the training
-    gave up; `StoreError`, `ClusterError`. After the first four and `TrainingError` the retraining has ended; after
-    others, among them `NoWorkersError` and `WorkersDiedError`, and after any kill, the same call goes on with it.
+    gave up; `StoreError`, `ClusterError`. After the first four and `TrainingError` the retraining has ended, unless
+    they came before it went on; after others, among them `NoWorkersError` and `WorkersDiedError`, and after any kill,
+    the same call goes on with it.
     """
     pipeline = _with_length(pipeline, images)
     refuse_gpu(workers, device)

@@ -1,4 +1,5 @@
-"""Training by several workers: a job that an entry point names, so that the library itself needs no Ray."""
+"""Where a training is done: by this process, or by several workers, a job that an entry point names, so that the
+library itself needs no Ray."""
 
 from __future__ import annotations
 
