@@ -18,6 +18,7 @@ from translate.errors import DataError
 from translate.images import tensors
 from translate.images.augment import Augment
 from translate.images.resize import resize, short_side
+from translate.models.threads import one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -84,7 +85,8 @@ class TrainingData:
     def batch(self, start: int, count: int) -> dict[str, Tensor]:
         """Images ``start`` to ``start + count``: (N, C, crop, crop) float32 in [-1, 1] by name."""
         item = self._pair if self._config.kind == "paired" else self._two
-        collated: dict[str, Tensor] = default_collate([item(start + i) for i in range(count)])
+        with one_thread():
+            collated: dict[str, Tensor] = default_collate([item(start + i) for i in range(count)])
         return collated
 
     def names(self, start: int, count: int) -> list[str]:
