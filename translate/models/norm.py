@@ -5,7 +5,8 @@ Ulyanov et al. 2016 (arXiv:1607.08022): every channel of every image is brought 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
@@ -14,8 +15,6 @@ from torch.nn import functional as F
 from translate.models.moments import moments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import Tensor
 
 
@@ -34,12 +33,13 @@ class InstanceNorm2d(nn.InstanceNorm2d):
             return super().forward(x)
         on_cpu = x.device.type == "cpu"
         if torch.is_grad_enabled() and (x.requires_grad or any(each.requires_grad for each in self.parameters())):
-            return _each(x, self._with_gradient) if on_cpu or len(x) == 1 else super().forward(x)
+            if on_cpu or len(x) == 1:
+                return cast("Tensor", _WithGradient.apply(x, self.weight, self.bias, self.eps))
+            return super().forward(x)
         last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
-        return _each(x, self._same_with_any_threads) if on_cpu and last else super().forward(x)
-
-    def _with_gradient(self, image: Tensor) -> Tensor:
-        return F.batch_norm(image, None, None, self.weight, self.bias, training=True, eps=self.eps)
+        if not (on_cpu and last):
+            return super().forward(x)
+        return torch.cat([self._same_with_any_threads(image) for image in torch.split(x, 1)])
 
     def _same_with_any_threads(self, image: Tensor) -> Tensor:
         count, mean, squares = moments(image)
@@ -47,5 +47,32 @@ class InstanceNorm2d(nn.InstanceNorm2d):
         return F.batch_norm(image, *known, self.weight, self.bias, training=False, eps=self.eps)
 
 
-def _each(x: Tensor, run: Callable[[Tensor], Tensor]) -> Tensor:
-    return run(x) if len(x) == 1 else torch.cat([run(image) for image in torch.split(x, 1)])
+class _WithGradient(torch.autograd.Function):
+    """Image by image, written where it belongs, with statistics in float32 where x is shorter."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:  # noqa: ANN401
+        """(N, C, H, W) and (C,) twice or not -> (N, C, H, W)."""
+        channels, kind = x.shape[1], torch.promote_types(x.dtype, torch.float32)
+        scale = torch.ones(channels, dtype=kind, device=x.device) if weight is None else weight
+        shift = torch.zeros(channels, dtype=kind, device=x.device) if bias is None else bias
+        y = torch.empty_like(x)
+        mean, inverse = (x.new_empty(len(x), channels, dtype=kind) for _ in range(2))
+        for i in range(len(x)):
+            torch.native_batch_norm(x[i : i + 1], scale, shift, None, None, training=True, momentum=0.0, eps=eps,
+                                    out=(y[i : i + 1], mean[i], inverse[i]))
+        ctx.save_for_backward(x, weight, mean, inverse)
+        ctx.eps = eps
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        """The gradient's parts; differentiable as torch's are."""
+        x, weight, mean, inverse = ctx.saved_tensors
+        wanted = [ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.needs_input_grad[2]]
+        back = partial(torch.ops.aten.native_batch_norm_backward, weight=weight, running_mean=None, running_var=None,
+                       train=True, eps=ctx.eps, output_mask=wanted)
+        parts = [back(slope[i : i + 1], x[i : i + 1], save_mean=mean[i], save_invstd=inverse[i]) for i in range(len(x))]
+        of_x, of_weight, of_bias = zip(*parts, strict=True)
+        return (torch.cat(of_x) if wanted[0] else None, torch.stack(of_weight).sum(0) if wanted[1] else None,
+                torch.stack(of_bias).sum(0) if wanted[2] else None, None)

@@ -41,6 +41,20 @@ def gradients(norm, x, slope):
     return torch.autograd.grad(norm(leaves[0]), leaves, slope)
 
 
+@pytest.mark.parametrize("affine", [False, True])
+def test_the_gradients_gradient_is_torchs(affine):
+    """As gradient penalties ask for it."""
+    torch.manual_seed(0)
+    x, slope = torch.randn(3, 4, 6, 5, dtype=torch.float64), torch.randn(3, 4, 6, 5, dtype=torch.float64)
+    found = []
+    for norm in norms(4, affine):
+        leaves = [x.clone().requires_grad_(), *norm.double().parameters()]
+        (first,) = torch.autograd.grad(norm(leaves[0]), leaves[:1], slope, create_graph=True)
+        found.append(torch.autograd.grad(first.square().sum(), leaves[: 1 + affine]))
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
 def test_large_means_cost_no_precision():
     torch.manual_seed(0)
     x = (1000 + torch.randn(1, 8, 700, 500)).to(memory_format=torch.channels_last)
