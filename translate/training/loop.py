@@ -22,7 +22,7 @@ from translate.training.data import TrainingData
 from translate.training.events import write_events
 from translate.training.group import Alone, Group, part_of_batch
 from translate.training.memory import check_memory
-from translate.training.networks import build_networks, device_of, precision_of
+from translate.training.networks import autocast, build_networks, device_of, in_precision, precision_of
 from translate.training.page import write_page
 from translate.training.pool import HistoryPool
 from translate.training.selection import Selection
@@ -128,6 +128,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     data_digest = images.digest() if group.rank == 0 else ""
     selection = Selection(training, data, objective.directions, architecture, configs)
     precision = precision_of(training.precision, place)
+    played = in_precision(networks, generators, precision)
     state = State(
         networks=networks,
         averages={name: copy.deepcopy(network) for name, network in generators.items()},
@@ -165,21 +166,21 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
         batch = {name: tensor.to(place, memory_format=torch.channels_last) if tensor.ndim == 4 else tensor.to(place)
                  for name, tensor in next(batches).items()}
         batch["way"] = torch.tensor(min(1.0, way / training.images))
-        with torch.autocast(place.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            made = objective.translate(networks, batch)
+        with autocast(place, precision):
+            made = objective.translate(played, batch)
         losses: dict[str, float] = {}
         trouble = ""
         for player in objective.order:
             for network in players["discriminator"].values():
                 network.requires_grad_(player == "discriminator")
-            with torch.autocast(place.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            with autocast(place, precision):
                 if player == "generator":
-                    terms = objective.generator_loss(networks, batch, made)
+                    terms = objective.generator_loss(played, batch, made)
                 else:
                     # Every worker keeps the whole history, which is the same with any number of them.
                     old = {name: state.pools[name].exchange(group.gather(image.detach()), state.random)[part]
                            for name, image in made.items() if name in state.pools}
-                    terms = objective.discriminator_loss(networks, batch, old)
+                    terms = objective.discriminator_loss(played, batch, old)
             state.optimizers[player].zero_grad(set_to_none=True)
             torch.autograd.backward([term.mean() for term in terms.values()])
             gradients = [p.grad for network in players[player].values() for p in network.parameters()

@@ -20,7 +20,7 @@ from translate.errors import ConfigError
 from translate.objectives.contract import build_objective
 from translate.training._live import LiveBytes
 from translate.training.data import AHEAD, CACHE_BYTES
-from translate.training.networks import plan_networks, precision_of
+from translate.training.networks import autocast, in_precision, plan_networks, precision_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -178,28 +178,28 @@ def _step(
 
     Weights and the batch itself are not counted, gradients are.
     """
-    autocast = precision == "bfloat16"
     judges = {name for name, role in objective.roles(training.data.channels_a, training.data.channels_b).items()
               if role.kind == "discriminator"}
     players = {"discriminator": [networks[name] for name in judges],
                "generator": [network for name, network in networks.items() if name not in judges]}
+    played = in_precision(networks, objective.directions, precision)
     batch = batch | {"way": torch.zeros(())}  # at the start every term has its full weight
     with LiveBytes() as live:
         for network in networks.values():
             for parameter in network.parameters():
                 assert parameter.grad is not None
                 live.count(parameter.grad)
-        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            made = objective.translate(networks, batch)
+        with autocast(CPU, precision):
+            made = objective.translate(played, batch)
         for player in objective.order:
             for network in players["discriminator"]:
                 network.requires_grad_(player == "discriminator")
-            with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            with autocast(CPU, precision):
                 if player == "generator":
-                    terms = objective.generator_loss(networks, batch, made)
+                    terms = objective.generator_loss(played, batch, made)
                 else:
                     seen = {name: image.detach() for name, image in made.items()}
-                    terms = objective.discriminator_loss(networks, batch, seen)
+                    terms = objective.discriminator_loss(played, batch, seen)
             for network in players[player]:
                 network.zero_grad(set_to_none=True)
             torch.autograd.backward([term.mean() for term in terms.values()])

@@ -9,8 +9,12 @@ import torch
 from translate.engines.torch import has_bfloat16, pick_device
 from translate.errors import ConfigError
 from translate.models.contract import build, parse_config
+from translate.models.float32_forward import Float32Forward
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from contextlib import AbstractContextManager
+
     from torch import nn
 
     from translate.config import Training
@@ -83,7 +87,26 @@ def device_of(wanted: Device) -> torch.device:
 
 
 def precision_of(wanted: str, device: torch.device) -> str:
-    """``float32`` or ``bfloat16``; ``auto`` is bfloat16 where the device multiplies it in hardware."""
+    """``float32``, ``float32-forward`` or ``bfloat16``; ``auto`` is the first where bfloat16 is no hardware's.
+
+    Else it is what gives gradients like float32's at some cost of speed on a processor, and the fastest on a GPU.
+    """
     if wanted != "auto":
         return wanted
-    return "bfloat16" if has_bfloat16(device.type) else "float32"
+    if not has_bfloat16(device.type):
+        return "float32"
+    return "float32-forward" if device.type == "cpu" else "bfloat16"
+
+
+def in_precision(
+    networks: Mapping[str, nn.Module], generators: Iterable[str], precision: str
+) -> Mapping[str, nn.Module]:
+    """The networks as a game calls them, for a precision: the same weights."""
+    if precision != "float32-forward":
+        return networks
+    return {**networks, **{name: Float32Forward(networks[name]) for name in generators}}
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
+    """What a game is played in, for a precision."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision != "float32")

@@ -34,7 +34,7 @@ def losses(output):
 
 
 @every_game
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", "float32-forward", "bfloat16"])
 def test_a_handful_of_steps(name, precision, data, tmp_path):
     output = open_store(str(tmp_path / "out"))
     trained = train(training(name, precision=precision), data, output)
