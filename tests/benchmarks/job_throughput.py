@@ -1,6 +1,6 @@
 """Images per second of the whole job, bucket to bucket, against those of its bare network; and each stage's CPU time.
 
-    python -m tests.benchmarks.job_throughput --images 100
+    python -m tests.benchmarks.job_throughput --images 200
 
 A real S3 server on this machine (it takes its share of the processors), the engine that the job takes here, a generator
 of width 64 with 9 blocks; pictures so large that they cost the network the milliseconds asked for. Rounds of both take
@@ -124,7 +124,7 @@ def measure(server: S3Server, registry: str, engine: Engine, least_ms: float, im
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=100)
+    parser.add_argument("--images", type=int, default=200, help="so many that start and end weigh little")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--network-ms", type=float, nargs="+", default=[200.0, 20.0])
     asked = parser.parse_args()

@@ -31,8 +31,9 @@ _Sides = int | tuple[int, int]
 class Float32Forward(nn.Module):
     """A generator, called under autocast or not, whose convolutions go forward in float32 and back in bfloat16.
 
-    Weights and their names are the network's own. Outputs differ from float32's by some 1e-4 of their size where
-    convolutions are made of products of bytes (`byte_products`), elsewhere not at all.
+    For one batch: what is computed from a weight is kept, and a step would change weights unseen (torch's fused Adam
+    does not count its changes). Weights and their names are the network's own. Outputs differ from float32's by some
+    1e-4 of their size where convolutions are made of products of bytes (`byte_products`), elsewhere not at all.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -55,10 +56,9 @@ class Float32Forward(nn.Module):
 
 
 class _Weight:
-    """What is computed from a weight, once until a step changes it."""
+    """What is computed from a weight, once for a batch."""
 
     def __init__(self, weight: Tensor) -> None:
-        self.version = weight._version  # noqa: SLF001
         self.rounded = weight.detach().bfloat16()
         self.split: SplitWeight | None = None
 
@@ -103,7 +103,7 @@ class _Convolutions(TorchFunctionMode):
 
     def _of(self, weight: Tensor) -> _Weight:
         known = self._weights.get(id(weight))
-        if known is None or known.version != weight._version:  # noqa: SLF001 - counts its changes; has no public name
+        if known is None:
             known = _Weight(weight)
             if isinstance(weight, nn.Parameter):  # another tensor's place in memory may soon be a third one's
                 self._weights[id(weight)] = known

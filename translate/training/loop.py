@@ -128,7 +128,6 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     data_digest = images.digest() if group.rank == 0 else ""
     selection = Selection(training, data, objective.directions, architecture, configs)
     precision = precision_of(training.precision, place)
-    played = in_precision(networks, generators, precision)
     state = State(
         networks=networks,
         averages={name: copy.deepcopy(network) for name, network in generators.items()},
@@ -166,6 +165,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
         batch = {name: tensor.to(place, memory_format=torch.channels_last) if tensor.ndim == 4 else tensor.to(place)
                  for name, tensor in next(batches).items()}
         batch["way"] = torch.tensor(min(1.0, way / training.images))
+        played = in_precision(networks, generators, precision)
         with autocast(place, precision):
             made = objective.translate(played, batch)
         losses: dict[str, float] = {}
@@ -180,7 +180,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
                     # Every worker keeps the whole history, which is the same with any number of them.
                     old = {name: state.pools[name].exchange(group.gather(image.detach()), state.random)[part]
                            for name, image in made.items() if name in state.pools}
-                    terms = objective.discriminator_loss(played, batch, old)
+                    terms = objective.discriminator_loss(networks, batch, old)
             state.optimizers[player].zero_grad(set_to_none=True)
             torch.autograd.backward([term.mean() for term in terms.values()])
             gradients = [p.grad for network in players[player].values() for p in network.parameters()

@@ -199,7 +199,7 @@ def _step(
                     terms = objective.generator_loss(played, batch, made)
                 else:
                     seen = {name: image.detach() for name, image in made.items()}
-                    terms = objective.discriminator_loss(played, batch, seen)
+                    terms = objective.discriminator_loss(networks, batch, seen)
             for network in players[player]:
                 network.zero_grad(set_to_none=True)
             torch.autograd.backward([term.mean() for term in terms.values()])

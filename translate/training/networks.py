@@ -101,7 +101,7 @@ def precision_of(wanted: str, device: torch.device) -> str:
 def in_precision(
     networks: Mapping[str, nn.Module], generators: Iterable[str], precision: str
 ) -> Mapping[str, nn.Module]:
-    """The networks as a game calls them, for a precision: the same weights."""
+    """The networks as a game calls them for one batch, in a precision: the same weights."""
     if precision != "float32-forward":
         return networks
     return {**networks, **{name: Float32Forward(networks[name]) for name in generators}}
