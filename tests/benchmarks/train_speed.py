@@ -5,7 +5,7 @@ the gradients of each agree with float32's.
 
 Plain is what a script of a few lines does: eager float32, torch's own instance norm, channels first, the same game and
 optimizers. The others are the training loop as it is (data, steps, averages). All take turns in one run. The gradients
-are of one step on the networks as the timed training leaves them, every tensor by itself.
+are of one step on the networks as the timed training that auto takes leaves them, every tensor by itself.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ NEGLIGIBLE = 1e-4
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--objective", default="cyclegan")
+    parser.add_argument("--objective", default="cyclegan", choices=["cyclegan", "pix2pix"])
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--blocks", type=int, default=9)
     parser.add_argument("--crop", type=int, default=128)
@@ -82,7 +82,7 @@ def main() -> None:
         row(f"training in {precision}{' (what auto takes)' * (precision == chosen)} against plain float32, {what}",
             f"{faster:.2f} times ({median(found):.2f} against {median(rates[PLAIN]):.2f} steps/s)")
         if precision != "float32":
-            agreement = cosines(asked, outcomes[precision], precision)
+            agreement = cosines(asked, outcomes[chosen], precision)
             worst = min(agreement, key=agreement.__getitem__)
             close = sum(cosine >= 0.99 for cosine in agreement.values())
             row("cosine of its gradients with float32's, by tensor",

@@ -11,7 +11,6 @@ On an Intel Xeon with AMX, 256 to 256 channels, 3 x 3, eight images of 34 x 34: 
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from typing import NamedTuple
 
@@ -23,6 +22,9 @@ from torch.nn import functional as F
 _ZERO = 128
 """A byte of the input is stored as itself plus this: the products take unsigned ones there."""
 _LARGEST = 127 * 256 + 127
+_TINY = torch.finfo(torch.float32).tiny
+_MOST_SUMMED = 2**31 // (255 * 128)
+"""Products of an output that a 32-bit integer holds the sum of, whatever they are."""
 _LEAST_CHANNELS = 64
 """Of the input: what is multiplied at once."""
 _LEAST_PRODUCTS = 512
@@ -61,12 +63,12 @@ def pays(x: Tensor, weight: Tensor, at: Geometry) -> bool:
     products = max(outputs, _LANES) * height * width // steps
     pixels = x.shape[0] * x.shape[2] * x.shape[3] // steps
     enough = inputs >= _LEAST_CHANNELS and products >= _LEAST_PRODUCTS and pixels >= _LEAST_PIXELS
-    return enough and _available()
+    return enough and inputs * height * width <= _MOST_SUMMED and _available()
 
 
 def split_weight(weight: Tensor, at: Geometry, shape: torch.Size) -> SplitWeight:
     """(O, I, h, w) float32 in parts, for inputs of about ``shape`` (N, I, H, W)."""
-    scale = weight.abs().amax((1, 2, 3), keepdim=True).clamp_min_(torch.finfo(torch.float32).tiny).div_(_LARGEST)
+    scale = weight.abs().amax((1, 2, 3), keepdim=True).div_(_LARGEST).clamp_min_(_TINY)
     whole = torch.div(weight, scale).round_().to(torch.int32)
     low = whole.to(torch.int8)  # the last byte, as a signed one
     high = whole.add_(_ZERO).bitwise_right_shift_(8).to(torch.int8)
@@ -81,8 +83,7 @@ def convolve(x: Tensor, weight: SplitWeight, bias: Tensor | None, at: Geometry) 
 
     An input that is not finite gives outputs that are not.
     """
-    largest = float(torch.maximum(x.amax(), -x.amin()))
-    scale = largest / _LARGEST if 0 < largest < math.inf else math.nan if largest else 1.0
+    scale = max(float(torch.maximum(x.amax(), -x.amin())) / _LARGEST, _TINY)
     whole = torch.add(torch.tensor(257 * _ZERO + 0.5), x, alpha=1 / scale).to(torch.int32)  # rounds: none is negative
     low, high = whole.to(torch.uint8), whole.bitwise_right_shift_(8).to(torch.uint8)
     zeros = torch.zeros(len(weight.scale), dtype=torch.int)
@@ -90,8 +91,8 @@ def convolve(x: Tensor, weight: SplitWeight, bias: Tensor | None, at: Geometry) 
     out: Tensor = product(low, scale * 256, _ZERO, weight.high, weight.scale, zeros, bias, *at, 1,
                           1.0, 0, torch.float32, "none", [], "")
     for part, by, factor in ((high, weight.low, 256), (high, weight.high, 65536)):
-        add_product(part, scale * factor, _ZERO, by, weight.scale, zeros, out, None, *at, 1,
-                    1.0, 0, torch.float32, 1.0, 0, "sum", 1.0, "none", [], "")
+        out = add_product(part, scale * factor, _ZERO, by, weight.scale, zeros, out, None, *at, 1,
+                          1.0, 0, torch.float32, 1.0, 0, "sum", 1.0, "none", [], "")
     return out
 
 

@@ -32,7 +32,7 @@ class Float32Forward(nn.Module):
     """A generator, called under autocast or not, whose convolutions go forward in float32 and back in bfloat16.
 
     For one batch: what is computed from a weight is kept, and a step would change weights unseen (torch's fused Adam
-    does not count its changes). Weights and their names are the network's own. Outputs differ from float32's by some
+    does not count its changes). The weights are the network's own. Outputs differ from float32's by some
     1e-4 of their size where convolutions are made of products of bytes (`byte_products`), elsewhere not at all.
     """
 
@@ -48,6 +48,11 @@ class Float32Forward(nn.Module):
     def encode(self, x: Tensor) -> list[Tensor]:
         """As the network's own, where it has one."""
         return self._run(cast("Encoder", self.network).encode, x)
+
+    @property
+    def feature_channels(self) -> list[int]:
+        """As the network's own, where it has any."""
+        return cast("Encoder", self.network).feature_channels
 
     def _run(self, call: Callable[[Tensor], _T], x: Tensor) -> _T:
         device = x.device.type

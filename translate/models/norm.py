@@ -54,14 +54,14 @@ class _WithGradient(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:  # noqa: ANN401
         """(N, C, H, W) and (C,) twice or not -> (N, C, H, W)."""
         channels, kind = x.shape[1], torch.promote_types(x.dtype, torch.float32)
-        scale = torch.ones(channels, dtype=kind, device=x.device) if weight is None else weight
-        shift = torch.zeros(channels, dtype=kind, device=x.device) if bias is None else bias
+        scale = torch.ones(channels, dtype=kind, device=x.device) if weight is None else weight.to(kind)
+        shift = torch.zeros(channels, dtype=kind, device=x.device) if bias is None else bias.to(kind)
         y = torch.empty_like(x)
         mean, inverse = (x.new_empty(len(x), channels, dtype=kind) for _ in range(2))
         for i in range(len(x)):
             torch.native_batch_norm(x[i : i + 1], scale, shift, None, None, training=True, momentum=0.0, eps=eps,
                                     out=(y[i : i + 1], mean[i], inverse[i]))
-        ctx.save_for_backward(x, weight, mean, inverse)
+        ctx.save_for_backward(x, None if weight is None else scale, mean, inverse)
         ctx.eps = eps
         return y
 

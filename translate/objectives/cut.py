@@ -6,7 +6,7 @@ FastCUT is ``nce_weight: 10, nce_identity_weight: 0, flip_equivariance: true``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 from pydantic import Field
@@ -114,7 +114,8 @@ class Objective:
 
     def _contrast(self, networks: Networks, made: Tensor, source: Tensor, *, mirrored: bool) -> Tensor:
         """PatchNCE of each image, (N,): the mean over layers. The source's side is a target, without gradient."""
-        generator, heads = cast("Encoder", networks["G_ab"]), networks["F_ab"]
+        generator, heads = networks["G_ab"], networks["F_ab"]
+        assert isinstance(generator, Encoder)
         queries = generator.encode(made)
         if mirrored:
             queries = [feature.flip(3) for feature in queries]

@@ -18,7 +18,6 @@ from translate.errors import DataError
 from translate.images import tensors
 from translate.images.augment import Augment
 from translate.images.resize import resize, short_side
-from translate.models.threads import one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -72,21 +71,27 @@ class TrainingData:
         return digest_of_set(self._store, self._config, self._set)
 
     def batches(self, seen: int, batch: int, part: slice = slice(None)) -> Generator[dict[str, Tensor]]:
-        """Endless batches from the ``seen``-th image on, prepared ahead in threads; only ``part`` of each batch."""
+        """Endless batches from the ``seen``-th image on, prepared ahead in threads; only ``part`` of each batch.
+
+        The threads share no work out, as the network's would wait for theirs (see `translate.models.threads`).
+        """
         places = range(batch)[part]
-        with ThreadPoolExecutor(2, thread_name_prefix="data") as pool:
-            waiting = [pool.submit(self.batch, seen + i * batch + places.start, len(places)) for i in range(AHEAD)]
-            while True:
-                ready = waiting.pop(0)
-                seen += batch
-                waiting.append(pool.submit(self.batch, seen + (AHEAD - 1) * batch + places.start, len(places)))
-                yield ready.result()
+        before = torch.get_num_threads()
+        try:
+            with ThreadPoolExecutor(2, "data", torch.set_num_threads, (1,)) as pool:
+                waiting = [pool.submit(self.batch, seen + i * batch + places.start, len(places)) for i in range(AHEAD)]
+                while True:
+                    ready = waiting.pop(0)
+                    seen += batch
+                    waiting.append(pool.submit(self.batch, seen + (AHEAD - 1) * batch + places.start, len(places)))
+                    yield ready.result()
+        finally:
+            torch.set_num_threads(before)  # threads to come would have what one has set last
 
     def batch(self, start: int, count: int) -> dict[str, Tensor]:
         """Images ``start`` to ``start + count``: (N, C, crop, crop) float32 in [-1, 1] by name."""
         item = self._pair if self._config.kind == "paired" else self._two
-        with one_thread():
-            collated: dict[str, Tensor] = default_collate([item(start + i) for i in range(count)])
+        collated: dict[str, Tensor] = default_collate([item(start + i) for i in range(count)])
         return collated
 
     def names(self, start: int, count: int) -> list[str]:

@@ -180,6 +180,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
                     # Every worker keeps the whole history, which is the same with any number of them.
                     old = {name: state.pools[name].exchange(group.gather(image.detach()), state.random)[part]
                            for name, image in made.items() if name in state.pools}
+                    # Not as played: what that keeps of generators may be older than their step.
                     terms = objective.discriminator_loss(networks, batch, old)
             state.optimizers[player].zero_grad(set_to_none=True)
             torch.autograd.backward([term.mean() for term in terms.values()])

@@ -87,10 +87,7 @@ def device_of(wanted: Device) -> torch.device:
 
 
 def precision_of(wanted: str, device: torch.device) -> str:
-    """``float32``, ``float32-forward`` or ``bfloat16``; ``auto`` is the first where bfloat16 is no hardware's.
-
-    Else it is what gives gradients like float32's at some cost of speed on a processor, and the fastest on a GPU.
-    """
+    """``auto``: ``float32-forward`` on a processor with AMX, ``bfloat16`` on a GPU that has it, else ``float32``."""
     if wanted != "auto":
         return wanted
     if not has_bfloat16(device.type):
@@ -108,5 +105,5 @@ def in_precision(
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
-    """What a game is played in, for a precision."""
+    """What a game is played in: bfloat16 for all but float32; `Float32Forward` has float32 inside."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision != "float32")

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional as F
 
+from translate.engines.torch import has_bfloat16
 from translate.models import byte_products
 from translate.models.byte_products import Geometry, convolve, pays, split_weight
 
 PLAIN = Geometry((1, 1), (1, 1), (1, 1))
-here = pytest.mark.skipif(not byte_products._available(), reason="needs a processor with AMX")
+here = pytest.mark.skipif(not has_bfloat16("cpu"), reason="needs a processor with AMX")
 
 
 def layer(x_shape, w_shape, seed=0):
@@ -30,6 +31,11 @@ def difference(x, weight, bias, at):
     return float((found - wanted).norm() / wanted.norm())
 
 
+@here
+def test_they_are_used_here():
+    assert byte_products._available()
+
+
 pair_of = st.tuples(*[st.integers(1, 2)] * 2)
 
 
@@ -43,7 +49,7 @@ def test_every_geometry(images, inputs, outputs, kernel, stride, padding, dilati
 
 
 @here
-@pytest.mark.parametrize("factor", [1e-25, 1e-6, 1.0, 1e6, 1e15])
+@pytest.mark.parametrize("factor", [1e-30, 1e-6, 1.0, 1e6, 1e15])
 def test_numbers_of_every_size(factor):
     x, weight, _ = layer((2, 64, 12, 12), (32, 64, 3, 3))
     assert difference(x * factor, weight / factor, None, PLAIN) < 3e-4
@@ -71,6 +77,7 @@ def test_zeros():
     x, weight, bias = layer((1, 64, 8, 8), (4, 64, 3, 3))
     split = split_weight(weight, PLAIN, x.shape)
     assert torch.equal(convolve(torch.zeros_like(x), split, bias, PLAIN), bias[:, None, None].expand(1, 4, 8, 8))
+    assert convolve(torch.full_like(x, 1e-37), split, None, PLAIN).abs().max() < 1e-30
     assert not convolve(x, split_weight(torch.zeros_like(weight), PLAIN, x.shape), None, PLAIN).any()
 
 
@@ -86,12 +93,14 @@ def test_what_is_not_finite_stays_seen(value):
 
 
 def test_it_pays_for_wide_layers_of_many_pixels():
-    available = byte_products._available()
+    available = has_bfloat16("cpu")
     x, weight, _ = layer((4, 128, 34, 34), (128, 128, 3, 3))
     assert pays(x, weight, PLAIN) == available
     assert not pays(x[:1], weight, PLAIN)  # the weight would be split for few pixels
     assert not pays(x[:, :32], weight[:, :32], PLAIN)
     assert not pays(x, weight[:, :, :1, :1], PLAIN)
+    too_deep = torch.empty(1, 1, 1, 1).expand(16, 7400, 3, 3), torch.empty(1, 1, 1, 1).expand(1, 7400, 70, 70)
+    assert not pays(too_deep[1], too_deep[0], PLAIN)  # the sums would not fit
     with FakeTensorMode(allow_non_fake_inputs=True):
         assert not pays(torch.empty(4, 128, 34, 34), weight, PLAIN)
 
