@@ -52,6 +52,8 @@ class SplitWeight(NamedTuple):
     low: Tensor
     scale: Tensor
     """b of each output channel: (O,) float32."""
+    surplus: Tensor
+    """What inputs that are stored plus `_ZERO` add to each output, as a multiple of a: (O,) float32."""
 
 
 def pays(x: Tensor, weight: Tensor, at: Geometry) -> bool:
@@ -68,14 +70,19 @@ def pays(x: Tensor, weight: Tensor, at: Geometry) -> bool:
 
 def split_weight(weight: Tensor, at: Geometry, shape: torch.Size) -> SplitWeight:
     """(O, I, h, w) float32 in parts, for inputs of about ``shape`` (N, I, H, W)."""
-    scale = weight.abs().amax((1, 2, 3), keepdim=True).div_(_LARGEST).clamp_min_(_TINY)
-    whole = torch.div(weight, scale).round_().to(torch.int32)
+    axes = (1, 2, 3)
+    scale = torch.maximum(weight.amax(axes, keepdim=True), -weight.amin(axes, keepdim=True))
+    scale.div_(_LARGEST).clamp_min_(_TINY)
+    rounded = torch.div(weight, scale).round_()
+    whole = rounded.to(torch.int16)
     low = whole.to(torch.int8)  # the last byte, as a signed one
     high = whole.add_(_ZERO).bitwise_right_shift_(8).to(torch.int8)
+    scale = scale.flatten()
+    surplus = scale * (256 * _ZERO) * (rounded.sum(axes) + high.sum(axes, dtype=torch.float32))
     unit = torch.ones(1)  # scales are given with the products; here they would only be checked, one by one
-    high, low = (torch.ops.onednn.qconv_prepack(part.contiguous(), unit, 1.0, _ZERO, *at, 1, shape)
+    high, low = (torch.ops.onednn.qconv_prepack(part, unit, 1.0, 0, at.stride, (0, 0), at.dilation, 1, shape)
                  for part in (high, low))
-    return SplitWeight(high, low, scale.flatten())
+    return SplitWeight(high, low, scale, surplus)
 
 
 def convolve(x: Tensor, weight: SplitWeight, bias: Tensor | None, at: Geometry) -> Tensor:
@@ -83,15 +90,21 @@ def convolve(x: Tensor, weight: SplitWeight, bias: Tensor | None, at: Geometry) 
 
     An input that is not finite gives outputs that are not.
     """
+    if any(at.padding):
+        (height, width) = at.padding
+        x = F.pad(x, (width, width, height, height))
     scale = max(float(torch.maximum(x.amax(), -x.amin())) / _LARGEST, _TINY)
     whole = torch.add(torch.tensor(257 * _ZERO + 0.5), x, alpha=1 / scale).to(torch.int32)  # rounds: none is negative
     low, high = whole.to(torch.uint8), whole.bitwise_right_shift_(8).to(torch.uint8)
+    # Nothing is left to the products' own zero points: they would triple the time that laying out weights takes.
+    start = weight.surplus * -scale if bias is None else torch.sub(bias, weight.surplus, alpha=scale)
     zeros = torch.zeros(len(weight.scale), dtype=torch.int)
+    where = at.stride, (0, 0), at.dilation
     product, add_product = torch.ops.onednn.qconv2d_pointwise.default, torch.ops.onednn.qconv2d_pointwise.binary
-    out: Tensor = product(low, scale * 256, _ZERO, weight.high, weight.scale, zeros, bias, *at, 1,
+    out: Tensor = product(low, scale * 256, 0, weight.high, weight.scale, zeros, start, *where, 1,
                           1.0, 0, torch.float32, "none", [], "")
     for part, by, factor in ((high, weight.low, 256), (high, weight.high, 65536)):
-        out = add_product(part, scale * factor, _ZERO, by, weight.scale, zeros, out, None, *at, 1,
+        out = add_product(part, scale * factor, 0, by, weight.scale, zeros, out, None, *where, 1,
                           1.0, 0, torch.float32, 1.0, 0, "sum", 1.0, "none", [], "")
     return out
 

@@ -18,6 +18,7 @@ from translate.objectives.contract import build_objective
 from translate.progress import Progress, duration, silent
 from translate.stores.patience import PatientStore
 from translate.training import schedules
+from translate.training.allocator import keep_freed_memory
 from translate.training.data import TrainingData
 from translate.training.events import write_events
 from translate.training.group import Alone, Group, part_of_batch
@@ -102,7 +103,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     ``training.html``, ``checkpoints/``. With ``minutes`` the learning rate falls with the larger of both shares, so
     that it ends low either way. A ``device`` other than the processor gives the same only about. In a ``group`` every
     worker calls this alike and steps on the mean of all their gradients; the first one speaks and writes. The page
-    names the ``pipeline``.
+    names the ``pipeline``. The process keeps memory that is freed from here on.
     Raises `ConfigError`, `DataError`, `ModelError`, `TrainingError`, `UsageError`.
     """
     # A night outlasts a store's bad minutes.
@@ -111,6 +112,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     # What is played, by whom, on what.
     part = part_of_batch(training.batch, group)
     place = device_of(device)
+    keep_freed_memory()
     cache_bytes = check_memory(training, group.size, here=group.here, device=place).cache
     torch.manual_seed(training.seed)  # the same numbers for every worker
     objective = build_objective(training.objective, "training.objective")
