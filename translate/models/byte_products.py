@@ -22,6 +22,7 @@ from torch.nn import functional as F
 _ZERO = 128
 """A byte of the input is stored as itself plus this: the products take unsigned ones there."""
 _LARGEST = 127 * 256 + 127
+"""What the largest value of an input, or of a weight's channel, becomes."""
 _TINY = torch.finfo(torch.float32).tiny
 _MOST_SUMMED = 2**31 // (255 * 128)
 """Products of an output that a 32-bit integer holds the sum of, whatever they are."""
@@ -93,7 +94,7 @@ def convolve(x: Tensor, weight: SplitWeight, bias: Tensor | None, at: Geometry) 
     if any(at.padding):
         (height, width) = at.padding
         x = F.pad(x, (width, width, height, height))
-    scale = max(float(torch.maximum(x.amax(), -x.amin())) / _LARGEST, _TINY)
+    scale = max(float(torch.maximum(x.amax(), -x.amin())) / _LARGEST, _TINY)  # NaN stays, being first
     whole = torch.add(torch.tensor(257 * _ZERO + 0.5), x, alpha=1 / scale).to(torch.int32)  # rounds: none is negative
     low, high = whole.to(torch.uint8), whole.bitwise_right_shift_(8).to(torch.uint8)
     # Nothing is left to the products' own zero points: they would triple the time that laying out weights takes.
