@@ -16,6 +16,7 @@ GENERATORS = {
         {"width": 4, "blocks": 1, "sampling": "antialiased", "affine": True},
         {"width": 4, "blocks": 1, "sampling": "antialiased", "norm": "none", "residual_output": True},
         {"width": 4, "blocks": 1, "downs": 1, "residual_output": True, "residual_blur_px": 4},
+        {"width": 4, "blocks": 1, "residual_output": True, "grain": 2},
         {"width": 4, "blocks": 0},
         {"width": 2, "blocks": 2, "downs": 3},
         {"width": 2, "blocks": 1, "downs": 3, "sampling": "antialiased"},

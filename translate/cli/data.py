@@ -10,9 +10,6 @@ import typer
 from translate.cli import console
 from translate.cli._options import bounds
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 app = typer.Typer(no_args_is_help=True, help="Make, fetch and check training sets.")
 prepare = typer.Typer(no_args_is_help=True, help="Make a set from what packages and folders hold.")
 app.add_typer(prepare, name="prepare")
@@ -48,35 +45,24 @@ def fluent_emoji(
 @prepare.command()
 def painted(
     photos: Annotated[str, typer.Option(metavar="URL", help="Folder of photographs.")],
-    paintings: Annotated[str, typer.Option(metavar="URL", help="Folder of paintings.")],
     into: Into,
-    look: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=WEIGHT",
-            help="A painting of the one look that photographs are answered with; may be given several times. "
-                 "Default: all paintings alike.",
-        ),
-    ] = None,
-    styled: Annotated[
+    versions: Annotated[
         int,
-        typer.Option(callback=bounds(0), metavar="N", help="How often a crop is painted in a style drawn by chance."),
+        typer.Option(callback=bounds(1), metavar="N",
+                     help="How often each is painted: once as it is, else in other light and colours."),
     ] = 2,
-    seed: Annotated[int, typer.Option(callback=bounds(0), metavar="N", help="Of crops and styles.")] = 0,
+    seed: Annotated[int, typer.Option(callback=bounds(0), metavar="N", help="Of strokes, light and colours.")] = 0,
     endpoint_url: EndpointUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Paintings and photographs, and photographs painted by a teacher, so that some answers are known."""
+    """Photographs, and the same in oil paint, stroke by stroke: pairs."""
     from translate.datasets.painted import prepare
     from translate.stores import open_input, open_store
 
-    weights = _weights(look or [])
-    photo_store = open_input(photos, endpoint_url=endpoint_url)
-    painting_store = open_input(paintings, endpoint_url=endpoint_url)
     store = open_store(into, endpoint_url=endpoint_url)
     with console.progress("painted", as_json=as_json) as report:
-        counts = prepare(photo_store, painting_store, store, look=weights or None, styled=styled,
-                         seed=seed, report=report)
+        counts = prepare(open_input(photos, endpoint_url=endpoint_url), store, versions=versions, seed=seed,
+                         report=report)
     _show(counts, into, as_json=as_json)
 
 
@@ -149,19 +135,6 @@ def check(
         console.result(f"{wrong}; images: {counts}")
     if checked.findings:
         raise typer.Exit(EXIT_ITEMS_FAILED)
-
-
-def _weights(texts: list[str]) -> Mapping[str, float]:
-    from translate.errors import UsageError
-
-    weights = {}
-    for text in texts:
-        name, _, weight = text.rpartition("=")
-        try:
-            weights[name] = float(weight)
-        except ValueError as error:
-            raise UsageError(f"--look {text!r} is not NAME=WEIGHT, such as --look Daffodils=0.6") from error
-    return weights
 
 
 def _show(counts: dict[str, int], into: str, *, as_json: bool) -> None:

@@ -16,14 +16,19 @@ from torch.nn import functional as F
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
 
 def pad(x: Tensor, sides: Sequence[int], mode: Literal["reflect", "replicate"]) -> Tensor:
     """(N, C, H, W) with ``sides`` (left, right, top, bottom) pixels more, as `torch.nn.functional.pad`; same dtype."""
-    device = x.device.type
-    cast = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)  # meta tensors have none
-    with torch.autocast(device, enabled=False) if cast else contextlib.nullcontext():
+    with in_own_format(x.device.type):
         return F.pad(x, tuple(sides), mode=mode)
+
+
+def in_own_format(device: str) -> AbstractContextManager[None]:
+    """A context in which torch's autocast is off, if it was on."""
+    cast = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)  # meta tensors have none
+    return torch.autocast(device, enabled=False) if cast else contextlib.nullcontext()
 
 
 class ReflectedConv2d(nn.Conv2d):

@@ -19,9 +19,10 @@ from torch.nn import functional as F
 
 from translate.models.contract import ArchitectureConfig
 from translate.models.norm import InstanceNorm2d
-from translate.models.reflect import ReflectedConv2d, pad
+from translate.models.reflect import ReflectedConv2d, in_own_format, pad
 
 ROLE = "generator"
+GRAIN_REACH_PX = 4
 
 
 class Config(ArchitectureConfig):
@@ -46,6 +47,9 @@ class Config(ArchitectureConfig):
     residual_blur_px: int = Field(default=0, ge=0, le=32)
     """Blur the input by a triangle of this radius before it is added: its tones stay by themselves, its fine detail,
     such as brush strokes, only if the network paints it again."""
+    grain: int = Field(default=0, ge=0, le=16)
+    """Planes of noise beside the input, made of the input's own faintest differences (see `Grain`): what lets an even
+    sky be painted in strokes that differ."""
 
     @property
     def multiple(self) -> int:
@@ -66,7 +70,7 @@ class Config(ArchitectureConfig):
         """
         levels = self.multiple - 1
         convolutions = 2 * self.multiple * self.blocks + 6 + levels * (2 if self.sampling == "plain" else 5)
-        return max(convolutions, self.residual_blur_px)
+        return max(convolutions + (GRAIN_REACH_PX if self.grain else 0), self.residual_blur_px)
 
     @model_validator(mode="after")
     def _residual_needs_equal_channels(self) -> Config:
@@ -118,6 +122,32 @@ def _blur(row: list[float], like: Tensor) -> Tensor:
     return (torch.outer(filt, filt) / 16).expand(int(like.shape[1]), 1, len(row), len(row))
 
 
+class Grain(nn.Module):
+    """The image, and noise that follows from it alone: the same pixels have the same noise, wherever they lie.
+
+    Random weights, which never learn, add up each pixel's surroundings in grey levels; the sine of that sum tells of its
+    fraction only, so that differences no eye sees, such as a sensor's noise or a slow gradient, make it another value.
+    The weights add up to about zero: where all pixels are equal there is no noise.
+    """
+
+    reach_px = GRAIN_REACH_PX
+    weight: Tensor
+
+    def __init__(self, planes: int) -> None:
+        super().__init__()
+        side = 2 * self.reach_px + 1
+        weight = 0.5 * torch.randn(planes, 1, side, side, generator=torch.Generator().manual_seed(0))
+        weight = (weight - weight.mean((2, 3), keepdim=True)).mul(256).round().div(256)  # exact in float16 too
+        self.register_buffer("weight", weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) in [-1, 1] -> (N, C + planes, H, W)."""
+        with in_own_format(x.device.type):
+            levels = 127.5 * x.mean(1, keepdim=True)
+            sums = F.conv2d(pad(levels, (self.reach_px,) * 4, "reflect"), self.weight)
+            return torch.cat([x, torch.sin(sums)], dim=1)
+
+
 class Block(nn.Module):
     """Residual block: reflect pad, 3x3, norm, ReLU, (dropout), reflect pad, 3x3, norm, added to its input."""
 
@@ -164,8 +194,9 @@ class Network(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
+        self.grain = Grain(config.grain) if config.grain else nn.Identity()
         self.stem = nn.Sequential(
-            ReflectedConv2d(config.in_channels, width, 7, bias=has_bias(config)),
+            ReflectedConv2d(config.in_channels + config.grain, width, 7, bias=has_bias(config)),
             *norm(config, width),
             nn.ReLU(inplace=True),
         )
@@ -183,7 +214,7 @@ class Network(nn.Module):
         In [-1, 1], except with ``residual_output``, where training lets values leave the range and the
         translator clamps them.
         """
-        y: Tensor = self.head(self.up(self.blocks(self.down(self.stem(x)))))
+        y: Tensor = self.head(self.up(self.blocks(self.down(self.stem(self.grain(x))))))
         if self.config.residual_output:
             return cast("Tensor", self.soften(x)) + y
         return torch.tanh(y)
@@ -195,7 +226,7 @@ class Network(nn.Module):
         (arXiv:2007.15651, appendix C.2); the reference's first is padded by three pixels, ours is not.
         """
         features = [x]
-        x = self.stem(x)
+        x = self.stem(self.grain(x))
         for layer in self.down:
             x = layer(x)
             if isinstance(layer, nn.Conv2d):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 from pydantic import Field
+from torch.nn import functional as F
 
 from translate.objectives import _terms
 from translate.objectives._adversarial import AdversarialConfig, discriminator_terms
@@ -32,11 +33,17 @@ class Config(AdversarialConfig):
     adversarial: _terms.Adversarial = "vanilla"
     l1_weight: float = Field(default=100.0, ge=0)
     """Of ||G(a) - b||_1, eq. 4."""
+    l1_cell_px: int = Field(default=1, ge=1)
+    """That distance is of means over square cells with this side: more than a pixel holds the tones, where the target's
+    detail, such as brush strokes, lies by chance and its average would be fog."""
     feature_matching_weight: float = Field(default=0.0, ge=0)
     """Of the distance between the discriminator's features of true and made pairs (pix2pixHD: 10)."""
     perceptual_weight: float = Field(default=0.0, ge=0)
     """Of the feature distance between the translation and its target (arXiv:1603.08155)."""
+    texture_weight: float = Field(default=0.0, ge=0)
+    """Of the distance between their textures: where a target's strokes lie is not to be known, how they look is."""
     perceptual_network: str = "mobilenet-v2"
+    """For ``perceptual_weight`` and ``texture_weight``."""
 
 
 class Objective:
@@ -47,7 +54,8 @@ class Objective:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self._perceptual = Perceptual(config.perceptual_network) if config.perceptual_weight > 0 else None
+        looks = config.perceptual_weight > 0 or config.texture_weight > 0
+        self._perceptual = Perceptual(config.perceptual_network) if looks else None
 
     def roles(self, channels_a: int, channels_b: int) -> dict[str, Role]:
         """One generator, one discriminator that sees source and target stacked."""
@@ -66,7 +74,7 @@ class Objective:
         return {"fake_b": networks["G_ab"](batch["a"])}
 
     def generator_loss(self, networks: Networks, batch: Batch, images: Mapping[str, Tensor]) -> Terms:
-        """Adversarial, L1, feature matching and perceptual terms, (N,) each."""
+        """Adversarial, L1, feature matching, perceptual and texture terms, (N,) each."""
         config, discriminator = self.config, networks["D_ab"]
         a, b, fake = diff_augment([batch["a"], batch["b"], images["fake_b"]], config.augment)
         if config.feature_matching_weight > 0:
@@ -79,10 +87,14 @@ class Objective:
             scores, matched = discriminator(torch.cat([a, fake], dim=1)), {}
         terms = {"G_ab": config.adversarial_weight * _terms.adversarial_generator(scores, config.adversarial)} | matched
         if config.l1_weight > 0:
-            terms["l1"] = config.l1_weight * _terms.l1(images["fake_b"], batch["b"])
-        if self._perceptual:
+            shown = [F.avg_pool2d(image, config.l1_cell_px) for image in (images["fake_b"], batch["b"])]
+            terms["l1"] = config.l1_weight * _terms.l1(*shown)
+        if self._perceptual and config.perceptual_weight > 0:
             distance = self._perceptual.distance(images["fake_b"], batch["b"])
             terms["perceptual"] = config.perceptual_weight * distance
+        if self._perceptual and config.texture_weight > 0:
+            distance = self._perceptual.texture(images["fake_b"], batch["b"])
+            terms["texture"] = config.texture_weight * distance
         return terms
 
     def discriminator_loss(self, networks: Networks, batch: Batch, images: Mapping[str, Tensor]) -> Terms:
