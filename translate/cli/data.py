@@ -50,7 +50,7 @@ def painted(
         int,
         typer.Option(callback=bounds(1), metavar="N",
                      help="How often each is painted: once as it is, else in other light and colours."),
-    ] = 2,
+    ] = 1,
     seed: Annotated[int, typer.Option(callback=bounds(0), metavar="N", help="Of strokes, light and colours.")] = 0,
     endpoint_url: EndpointUrl = None,
     as_json: AsJson = False,

@@ -33,7 +33,7 @@ MOST_SHORT_SIDE_PX = 400
 
 
 def prepare(
-    photos: ObjectStore, store: ObjectStore, *, versions: int = 2, seed: int = 0, report: Listener = silent
+    photos: ObjectStore, store: ObjectStore, *, versions: int = 1, seed: int = 0, report: Listener = silent
 ) -> dict[str, int]:
     """Make the set from all photographs in a store; returns images by folder.
 
