@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LAYERS = ((10.0, 0.0), (6.0, 8.0), (3.5, 9.5), (2.0, 12.0))
-"""Brushes, broad to fine: half width in pixels, and the mean difference in grey levels that a stroke is laid to mend."""
+"""Brushes, broad to fine: half width in pixels, and from which mean difference in grey levels a stroke is laid."""
 COLOUR_SPREAD = 6.0
 """Standard deviation of a stroke's colour from the picture's, in grey levels."""
 BRISTLE_SPREAD = 5.0
@@ -33,6 +33,9 @@ STEPS = 4
 """Steps of a stroke to either side of its middle, each of half a half width to one and a quarter."""
 COLOUR_ENDS = 18.0
 """Mean difference in grey levels from its middle at which a stroke ends."""
+
+BROAD_PX = 12
+"""Standard deviation of the blur that leaves a picture's broad lights and darks."""
 
 _SHIFT = 4
 """Bits of the fraction of a pixel in the coordinates that are drawn."""
@@ -68,6 +71,23 @@ def impressionist_palette(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return _bytes(8 + 0.95 * luma + 1.15 * chroma + 0.8 * greyness * tint)
 
 
+def mix_tones(
+    painted: NDArray[np.uint8], photo: NDArray[np.uint8], luma_share: float, chroma_share: float
+) -> NDArray[np.uint8]:
+    """Paint with a share of the photograph's broad lights and darks, and of its chroma; (H, W, 3) uint8 RGB twice.
+
+    Without it a painting in another palette says little of its photograph's tones, and who learns the way back from
+    many such learns their average, which is fog.
+    """
+    weights = np.array(LUMA, dtype=np.float32)
+    luma, true_luma = painted @ weights, photo @ weights
+    broad = luma_share * (cv2.GaussianBlur(true_luma, (0, 0), BROAD_PX) - cv2.GaussianBlur(luma, (0, 0), BROAD_PX))
+    chroma = (1 - chroma_share) * (painted - luma[..., None])
+    chroma += chroma_share * cv2.GaussianBlur(photo - true_luma[..., None], (0, 0), BROAD_PX / 4)
+    mixed: NDArray[np.uint8] = np.clip(np.rint((luma + broad)[..., None] + chroma), 0, 255).astype(np.uint8)
+    return mixed
+
+
 def _lay(
     canvas: NDArray[np.uint8], picture: NDArray[np.float32], radius: float, tolerance: float,
     random: np.random.Generator,
@@ -97,14 +117,19 @@ def _lay(
     across = np.stack([-along[..., 1], along[..., 0]], axis=2)
     places = np.linspace(-0.8, 0.8, bristles)[None, :, None, None] * radius
     hairs = _fixed(lines[:, None] + across[:, None] * places)
-    for line, colour, its_hairs, its_shades in zip(_fixed(lines), colours.tolist(), hairs, shades.tolist(), strict=True):
-        cv2.polylines(canvas, [line], False, colour, wide, cv2.LINE_AA, _SHIFT)
+    all_strokes = zip(_fixed(lines), colours.tolist(), hairs, shades.tolist(), strict=True)
+    for line, colour, its_hairs, its_shades in all_strokes:
+        _draw(canvas, line, colour, wide)
         for hair, shade in zip(its_hairs, its_shades, strict=True):
-            cv2.polylines(canvas, [hair], False, shade, thin, cv2.LINE_AA, _SHIFT)
+            _draw(canvas, hair, shade, thin)
+
+
+def _draw(canvas: NDArray[np.uint8], line: NDArray[np.int32], colour: list[float], width: int) -> None:
+    cv2.polylines(canvas, [line], isClosed=False, color=colour, thickness=width, lineType=cv2.LINE_AA, shift=_SHIFT)
 
 
 def _directions(picture: NDArray[np.float32], radius: float, random: np.random.Generator) -> NDArray[np.float32]:
-    """(H, W, 3) -> (H, W, 2), unit vectors (x, y) along the edges; where there are none, a slow drift near the level."""
+    """(H, W, 3) -> (H, W, 2), unit vectors (x, y) along the edges; where there are none, slowly turning, near level."""
     grey = cv2.GaussianBlur(picture.mean(axis=2), (0, 0), max(1.0, radius / 2))
     across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(grey, cv2.CV_32F, 0, 1) / 8
     products = np.dstack([across * across, across * down, down * down])

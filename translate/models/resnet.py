@@ -125,8 +125,8 @@ def _blur(row: list[float], like: Tensor) -> Tensor:
 class Grain(nn.Module):
     """The image, and noise that follows from it alone: the same pixels have the same noise, wherever they lie.
 
-    Random weights, which never learn, add up each pixel's surroundings in grey levels; the sine of that sum tells of its
-    fraction only, so that differences no eye sees, such as a sensor's noise or a slow gradient, make it another value.
+    Random weights, which never learn, add up each pixel's surroundings in grey levels. The sine of that sum tells of its
+    fraction only: differences no eye sees, such as a sensor's noise or a slow gradient, make it another value.
     The weights add up to about zero: where all pixels are equal there is no noise.
     """
 
