@@ -125,8 +125,8 @@ def _blur(row: list[float], like: Tensor) -> Tensor:
 class Grain(nn.Module):
     """The image, and noise that follows from it alone: the same pixels have the same noise, wherever they lie.
 
-    Random weights, which never learn, add up each pixel's surroundings in grey levels. The sine of that sum tells of its
-    fraction only: differences no eye sees, such as a sensor's noise or a slow gradient, make it another value.
+    Random weights, which never learn, add up each pixel's surroundings in grey levels. The sine of that sum tells of
+    its fraction only: differences no eye sees, such as a sensor's noise or a slow gradient, make it another value.
     The weights add up to about zero: where all pixels are equal there is no noise.
     """
 
@@ -207,6 +207,8 @@ class Network(nn.Module):
         self.head = ReflectedConv2d(width, config.out_channels, 7)
         self.soften = Soften(config.residual_blur_px)
         initialise(self)
+        if config.norm == "none":
+            self._initialise_without_norms()
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H, W); H, W multiples of ``multiple``, at least ``minimum_px``.
@@ -218,6 +220,19 @@ class Network(nn.Module):
         if self.config.residual_output:
             return cast("Tensor", self.soften(x)) + y
         return torch.tanh(y)
+
+    def _initialise_without_norms(self) -> None:
+        """Weights that keep the size of what passes through (He et al. 2015, arXiv:1502.01852, eq. 10).
+
+        What is added, by a block or to the image, begins at a tenth of that, as in ESRGAN (arXiv:1809.00219).
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        with torch.no_grad():
+            for block in self.blocks:
+                list(cast("Block", block).layers)[-1].weight.mul_(0.1)  # type: ignore[operator, union-attr]
+            self.head.weight.mul_(0.1)
 
     def encode(self, x: Tensor) -> list[Tensor]:
         """(N, in_channels, H, W) -> features, fine to coarse: the image, every down's convolution, two blocks.

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from translate.images.brush import mix_tones, paint
+from translate.images.brush import impressionist_palette, mix_tones, paint
 from translate.images.codec import decode
 from translate.images.resize import resize
 from translate.shipped import shipped_folder
@@ -40,6 +40,24 @@ def test_finer_brushes_keep_more_of_the_scene(photo):
 def test_any_shape(shape):
     pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     assert paint(pixels, 0, 0.6).shape == pixels.shape
+
+
+def test_even_paint_varies_and_keeps_its_tone():
+    even = np.full((120, 160, 3), 130, np.uint8)
+    painted = paint(even, 0).astype(float)
+    assert painted.std() > 4
+    assert abs(painted.mean() - 130) < 4
+
+
+def test_the_palette_keeps_tones_and_strengthens_colours(photo):
+    changed = impressionist_palette(photo)
+    assert np.abs(luma(changed) - luma(photo)).mean() < 10
+    assert np.corrcoef(luma(photo), luma(changed))[0, 1] > 0.99
+    spread = [np.ptp(pixels.astype(float), axis=2).mean() for pixels in (photo, changed)]
+    assert spread[1] > spread[0]
+    grey = impressionist_palette(np.array([[[40] * 3, [220] * 3]], np.uint8))[0].astype(int)
+    assert grey[0, 2] > grey[0, 0]  # lilac shadow
+    assert grey[1, 0] > grey[1, 2]  # cream light
 
 
 def test_tones_of_the_photograph_are_mixed_in(photo):
