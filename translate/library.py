@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from translate.batch import stages
-from translate.batch.job import Job
 from translate.batch.planning import Selection
+from translate.batch.request import RunRequest
 from translate.batch.resolve import resolve
 from translate.config import Run, load_pipeline, pipeline_names, validate
 from translate.errors import UsageError
@@ -90,7 +90,7 @@ def open_translator(
         raise UsageError(f"pipeline {name!r} has no model yet; train one, and load that by its name")
     settings = (pipeline.run if pipeline else Run()).model_dump()
     nowhere = open_store("memory://nowhere/")
-    job = Job(
+    job = RunRequest(
         pipeline=pipeline.name if pipeline else "",
         source=nowhere,
         output=nowhere,

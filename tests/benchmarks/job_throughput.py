@@ -24,7 +24,7 @@ from tests.benchmarks._machine import machine, row
 from tests.jobs import make_job, publish_tiny
 from tests.s3_server import ENVIRONMENT, S3Server
 from translate.batch import stages
-from translate.batch.job import prepare, run
+from translate.batch.run import prepare, run
 from translate.images import codec
 from translate.images.picture import Picture
 from translate.images.resize import resize
@@ -35,7 +35,7 @@ from translate.shipped import shipped_folder
 from translate.stores import open_store
 
 if TYPE_CHECKING:
-    from translate.batch.job import Prepared
+    from translate.batch.run import Prepared
     from translate.engines.contract import Engine
 
 STEP_PX = 32

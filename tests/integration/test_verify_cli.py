@@ -9,12 +9,12 @@ import shutil
 import pytest
 from jobs import contents, fill, make_job, picture
 
-from translate.batch import layout
-from translate.batch.job import prepare, run
+from translate.batch.run import prepare, run
 from translate.errors import EXIT_ITEMS_FAILED, EXIT_OK, EXIT_STORAGE, EXIT_USAGE
 from translate.images.codec import decode, encode
 from translate.images.mark import read_mark
 from translate.progress import silent
+from translate.records import layout
 from translate.stores import open_store
 
 

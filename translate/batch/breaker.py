@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from translate.errors import AccessError, UnavailableError
 
 if TYPE_CHECKING:
-    from translate.batch.ledger import Entry
     from translate.errors import StoreError
+    from translate.records.ledger import Entry
 
 IN_A_ROW = 3
 _ERRORS: dict[str | None, type[StoreError]] = {"store.access": AccessError, "store.unavailable": UnavailableError}

@@ -10,13 +10,13 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from translate.batch import stages
-from translate.batch.history import read_summaries
 from translate.errors import ItemError
 from translate.progress import rate
+from translate.records.history import read_summaries
 
 if TYPE_CHECKING:
-    from translate.batch.job import Prepared
-    from translate.batch.manifest import Item
+    from translate.batch.run import Prepared
+    from translate.records.manifest import Item
 
 TRIES = 8
 """Images looked at; those that can't be translated cost nothing."""

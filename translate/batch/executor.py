@@ -17,11 +17,11 @@ from translate.errors import StoreError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
-    from translate.batch.ledger import Entry
-    from translate.batch.manifest import Item, Unit
     from translate.batch.worker import Task
     from translate.engines.contract import Engine
     from translate.engines.torch import Device
+    from translate.records.ledger import Entry
+    from translate.records.manifest import Item, Unit
 
 GROUP = "translate.executors"
 AUTO_RAY_IMAGES = 200

@@ -24,7 +24,7 @@ from translate.stores import open_store
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from translate.batch.job import Job
+    from translate.batch.request import RunRequest
     from translate.engines.contract import Engine
     from translate.models.translator import Translator
     from translate.provenance import PlanRecord, Sizes
@@ -36,14 +36,14 @@ class Resolved:
 
     task: Task
     engine: Engine
-    """Of this process; workers elsewhere may have another, see `Job.engine`."""
+    """Of this process; workers elsewhere may have another, see `RunRequest.engine`."""
     why_engine: str
     """Why this one, in a line; empty where there was nothing to choose."""
     calibrated: bytes | None
     """Its weights, if they were calibrated just now."""
 
 
-def resolve(job: Job, past: Callable[[], Iterable[Work]] = tuple) -> Resolved:
+def resolve(job: RunRequest, past: Callable[[], Iterable[Work]] = tuple) -> Resolved:
     """Load the model and choose the engine; the task names exactly this version and engine for every worker.
 
     ``past`` reads by what work the outputs that are there were made, the latest last: the engine stays theirs.
@@ -61,7 +61,7 @@ class _Chosen(NamedTuple):
     calibrated: bytes | None = None
 
 
-def _choose(job: Job, translator: Translator, alike: Sequence[str]) -> _Chosen:
+def _choose(job: RunRequest, translator: Translator, alike: Sequence[str]) -> _Chosen:
     """The engine of this process: what was asked for, that of the outputs ``alike``, or the fastest."""
     work = _work(job, translator, "")
     name = job.choice
@@ -86,7 +86,7 @@ def _choose(job: Job, translator: Translator, alike: Sequence[str]) -> _Chosen:
     return _Chosen(chosen.engine, chosen.why)
 
 
-def _without_choice(job: Job) -> str:
+def _without_choice(job: RunRequest) -> str:
     """The only engine that this process can have for ``pixels: compat`` and beside workers with an engine of their
     own; raises `UsageError` if another was asked for."""
     if job.settings.pixels == "compat":  # the reference's test script computes in float32, on the processor
@@ -99,7 +99,7 @@ def _without_choice(job: Job) -> str:
     return engine_name("cpu")
 
 
-def _in_int8(job: Job, translator: Translator, alike: Sequence[str]) -> _Chosen:
+def _in_int8(job: RunRequest, translator: Translator, alike: Sequence[str]) -> _Chosen:
     """Calibrated as for the outputs that are there, else on a spread of the input, and finely if it has to be."""
     for name in reversed(alike):
         if (known := read_calibrated(job.output, name)) is not None:
@@ -114,7 +114,7 @@ def _in_int8(job: Job, translator: Translator, alike: Sequence[str]) -> _Chosen:
     return _Chosen(engine, f"engine {engine.name}, calibrated on {len(images)} images of the input", calibrated)
 
 
-def resolve_as_planned(job: Job, record: PlanRecord) -> tuple[Task, Engine]:
+def resolve_as_planned(job: RunRequest, record: PlanRecord) -> tuple[Task, Engine]:
     """Load the model of an unfinished run, on the engine that it began with.
 
     Raises `WorkDigestError` if either is not to be had.
@@ -138,7 +138,7 @@ def resolve_as_planned(job: Job, record: PlanRecord) -> tuple[Task, Engine]:
     return task, engine
 
 
-def _work(job: Job, translator: Translator, engine: str) -> Work:
+def _work(job: RunRequest, translator: Translator, engine: str) -> Work:
     settings = job.settings
     return Work(
         model=job.model if _is_path(job.model) else translator.facts.reference,
@@ -153,7 +153,7 @@ def _work(job: Job, translator: Translator, engine: str) -> Work:
     )
 
 
-def _task(job: Job, translator: Translator, engine: Engine, sizes: Sizes) -> Task:
+def _task(job: RunRequest, translator: Translator, engine: Engine, sizes: Sizes) -> Task:
     """Places are made absolute: a worker has its own working folder and environment."""
     work = _work(job, translator, job.engine or engine.name)
     is_relative = _is_path(job.model) and "://" not in job.model

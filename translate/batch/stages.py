@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from translate.batch.manifest import Item
     from translate.engines.contract import Engine
     from translate.images.credentials import Signer
     from translate.images.picture import ExifChoice, Frames, Limits, OutputFormat, Picture
     from translate.provenance import Sizes, Work
+    from translate.records.manifest import Item
     from translate.stores.contract import ObjectInfo, ObjectStore
 
 COMPAT_PX = 256

@@ -17,26 +17,27 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from translate.batch import layout, stages
+from translate.batch import stages
 from translate.batch.allowance import Allowance
 from translate.batch.breaker import Breaker
-from translate.batch.ledger import EXISTS, Entry, unhappy
 from translate.batch.pace import MOST, Pace
 from translate.engines import opening
 from translate.errors import AccessError, ItemError, ModelError, NotFoundError, UnavailableError
 from translate.images.credentials import open_signer
+from translate.records import layout
+from translate.records.ledger import EXISTS, Entry, unhappy
 from translate.stores.patience import PatientStore, never
 from translate.stores.records import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from translate.batch.manifest import Item
     from translate.engines.contract import Engine
     from translate.images.mark import Mark
     from translate.images.picture import Frames, Limits, Picture
     from translate.models.translator import Translator
     from translate.provenance import Sizes, Work
+    from translate.records.manifest import Item
     from translate.stores.contract import ObjectStore
 
 PIXELS_BYTES = 512 * 1024 * 1024

@@ -167,7 +167,8 @@ def run(
     stopped.
     """
     from translate.batch.executor import engine_of_workers
-    from translate.batch.job import Job, prepare
+    from translate.batch.request import RunRequest
+    from translate.batch.run import prepare
     from translate.batch.workers import parse_workers
     from translate.cli import _run_results as results
     from translate.cli._prometheus import measured
@@ -216,7 +217,7 @@ def run(
         console.progress(asked["pipeline"] or asked["model"], as_json=as_json) as listener,
     ):
         asked["device"], asked["engine"] = engine_of_workers(executor.value, crew, device.value)
-        prepared = prepare(Job(**asked), listener, plan_only=dry_run)
+        prepared = prepare(RunRequest(**asked), listener, plan_only=dry_run)
         results.refuse_empty(prepared)
         results.show_engine(prepared, as_json=as_json)
         if prepared.begun is not None and not dry_run:
@@ -275,7 +276,7 @@ def _asked(
     device: DeviceName,
     engine: str,
 ) -> dict[str, Any]:
-    """Everything that was asked for, as the fields of a `Job`; contradictions end here.
+    """Everything that was asked for, as the fields of a `RunRequest`; contradictions end here.
 
     An empty text is a mistake (a variable that is not set, most likely), never the default.
     """

@@ -9,7 +9,6 @@ from jobs import picture
 from torch import nn
 
 from translate.batch import stages
-from translate.batch.manifest import Item
 from translate.config import Domains
 from translate.engines.torch import TorchEngine
 from translate.errors import ItemError, PreconditionError
@@ -19,6 +18,7 @@ from translate.images.resize import resize
 from translate.models.contract import build, parse_config
 from translate.models.translator import ModelFacts, Translator
 from translate.provenance import Sizes, Work
+from translate.records.manifest import Item
 from translate.stores import open_store
 from translate.stores.file import FileStore
 

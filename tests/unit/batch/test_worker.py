@@ -10,12 +10,12 @@ import pytest
 from jobs import fill
 
 from translate.batch import stages, worker
-from translate.batch.manifest import Item
 from translate.batch.pace import RECENT
 from translate.batch.worker import CHANGING, Task, Worker
 from translate.errors import StoreError
 from translate.images.picture import Limits
 from translate.provenance import Sizes, Work
+from translate.records.manifest import Item
 from translate.stores.file import FileStore
 
 IMAGES = 40
