@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from translate import lookup
 from translate.batch.workers import Workers
-from translate.errors import StoreError, UsageError
+from translate.errors import TranslateError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -98,7 +98,7 @@ class LocalExecutor:
                 entries.append(entry)
                 if len(entries) == len(unit.items):
                     yield in_hand.pop(number)
-        except StoreError:
+        except TranslateError:
             yield from begun(in_hand.values())
             raise
         yield from begun(in_hand.values())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from translate.batch import sampling, stages
+from translate.batch import sampling
 from translate.batch.worker import Task, read_calibrated
 from translate.engines.agreement import agreement_db, tolerance_db
 from translate.engines.calibration import IMAGES, calibrate
@@ -20,6 +20,7 @@ from translate.models.foreign import SUFFIXES
 from translate.provenance import Work
 from translate.registry import ModelRegistry, open_model
 from translate.stores import open_store
+from translate.translation.core import marking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -149,7 +150,7 @@ def _work(job: RunRequest, translator: Translator, engine: str) -> Work:
         pixels=settings.pixels,
         engine=engine,
         exif=settings.exif,
-        mark=stages.marking(),
+        mark=marking(),
     )
 
 

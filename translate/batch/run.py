@@ -20,7 +20,7 @@ from translate.batch.notebook import Notebook, note_history
 from translate.batch.planning import Plan
 from translate.batch.report import Highlights, write_page
 from translate.batch.resume import Rest, asked, find, read_begun
-from translate.errors import LockedError, StoreError
+from translate.errors import TranslateError
 from translate.progress import Progress, silent
 from translate.provenance import PlanRecord, RunSummary, versions
 from translate.records import layout, lease, manifest
@@ -172,7 +172,7 @@ def run(
 
 def _with_sizes(prepared: Prepared, executor: Executor) -> Prepared:
     """Workers elsewhere are given memory for pictures that are not large."""
-    from translate.batch.worker import LARGE_PIXELS  # loads torch, which takes seconds
+    from translate.translation.core import LARGE_PIXELS  # loads torch, which takes seconds
 
     if executor.name == "local" or prepared.begun:
         return prepared
@@ -216,7 +216,7 @@ def _run(
                 recorded += len(entries)
         if held is not None and held.lost:
             held.assure()  # says to whom
-    except (StoreError, LockedError) as error:
+    except TranslateError as error:
         raise type(error)(
             f"{error}\n{recorded} of {planned} images are done and recorded; the others will be tried "
             "when the same command runs again"
