@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from translate.batch import sampling
 from translate.batch.worker import Task, read_calibrated
+from translate.config import PixelSettings
 from translate.engines.agreement import agreement_db, tolerance_db
 from translate.engines.calibration import IMAGES, calibrate
 from translate.engines.choice import choose, open_checked
@@ -142,14 +143,11 @@ def resolve_as_planned(job: RunRequest, record: PlanRecord) -> tuple[Task, Engin
 def _work(job: RunRequest, translator: Translator, engine: str) -> Work:
     settings = job.settings
     return Work(
+        **settings.model_dump(include=set(PixelSettings.model_fields) - {"size"}),
+        size=settings.size or translator.facts.size or "native",
         model=job.model if _is_path(job.model) else translator.facts.reference,
         model_digest=translator.facts.digest,
-        size=settings.size,
-        format=settings.format,
-        quality=settings.quality,
-        pixels=settings.pixels,
         engine=engine,
-        exif=settings.exif,
         mark=marking(),
     )
 

@@ -47,7 +47,7 @@ def asked(job: RunRequest) -> Asked:
         model=job.model,
         device=job.device,
         engine=job.choice,
-        settings=job.settings.model_dump(exclude={"fail_share"}),
+        settings=job.settings.model_dump(exclude={"fail_share"}, exclude_none=True),
         include=selection.include,
         exclude=selection.exclude,
         keys=keys,
