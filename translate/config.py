@@ -53,11 +53,12 @@ class Domains(Frozen):
     """What comes out, e.g. ``photograph``."""
 
 
-class Run(Frozen):
-    """How the batch job treats images; size, format, quality, exif and pixels decide what outputs are."""
+class PixelSettings(Frozen):
+    """The part of a run's settings that decides what its outputs are; `translate.provenance.Work` has the same."""
 
-    size: int | Literal["native"] = "native"
-    """Working size: the short side in pixels, or the image's own. Results return to the input's size."""
+    size: int | Literal["native"] | None = None
+    """Working size: the short side in pixels, or ``native``, the image's own. None: the size that the model says, and
+    ``native`` for a model that says none. Results return to the input's size."""
     format: Literal["keep", "png", "jpeg", "webp", "tiff"] = "keep"
     quality: int = Field(default=92, ge=1, le=100)
     """Of JPEG and WebP."""
@@ -65,12 +66,6 @@ class Run(Frozen):
     """Whether EXIF of the source goes into its output: camera, time, place and owner."""
     pixels: Literal["exact", "compat"] = "exact"
     """``compat`` reproduces the test script of pytorch-CycleGAN-and-pix2pix."""
-    max_megapixels: float = Field(default=100.0, gt=0)
-    """Larger images end as ``input.too_large``; read off the header, before anything is decoded."""
-    frames: Literal["first", "refuse"] = "first"
-    """Of animations and files of several pages the first is translated, or they end as ``input.animated``."""
-    fail_share: float = Field(default=0.05, ge=0, le=1)
-    """The run fails (exit 3) when a larger share of its items failed."""
 
     @field_validator("format", mode="before")
     @classmethod
@@ -82,9 +77,20 @@ class Run(Frozen):
     @classmethod
     def _working_size(cls, value: object) -> object:
         """One sentence, where pydantic would have one for each alternative."""
-        if value != "native" and not (type(value) is int and value >= LEAST_SIZE_PX):
+        if value not in (None, "native") and not (type(value) is int and value >= LEAST_SIZE_PX):
             raise ValueError(f"must be native or the short side in pixels, a number of {LEAST_SIZE_PX} or more")
         return value
+
+
+class Run(PixelSettings):
+    """How the batch job treats images."""
+
+    max_megapixels: float = Field(default=100.0, gt=0)
+    """Larger images end as ``input.too_large``; read off the header, before anything is decoded."""
+    frames: Literal["first", "refuse"] = "first"
+    """Of animations and files of several pages the first is translated, or they end as ``input.animated``."""
+    fail_share: float = Field(default=0.05, ge=0, le=1)
+    """The run fails (exit 3) when a larger share of its items failed."""
 
 
 class Data(Frozen):

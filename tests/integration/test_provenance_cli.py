@@ -13,7 +13,7 @@ from certificates import make_identity
 from jobs import fill, make_job
 from PIL import ExifTags, Image
 
-from translate.batch.job import prepare, run
+from translate.batch.run import prepare, run
 from translate.batch.worker import Worker
 from translate.errors import EXIT_ITEMS_FAILED, EXIT_OK, EXIT_USAGE, UsageError, WorkDigestError
 from translate.images.codec import decode, encode

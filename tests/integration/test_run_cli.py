@@ -283,7 +283,7 @@ def test_every_kind_of_bad_input_is_an_outcome(translate_run, tmp_path):
     assert failed["exit_code"] == EXIT_ITEMS_FAILED
     assert f"{len(bad)} of {len(bad) + len(good)} images failed, more than the share of 0.05" in failed["message"]
 
-    from translate.batch.history import read_ledger
+    from translate.records.history import read_ledger
 
     entries = [entry for _, unit in read_ledger(output, summary["run"]) for entry in unit]
     codes = {entry.key: entry.code for entry in entries if entry.outcome == "failed"}

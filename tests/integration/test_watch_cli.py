@@ -14,14 +14,14 @@ from types import SimpleNamespace
 import pytest
 from jobs import contents, fill, picture
 
-from translate.batch import layout, lease
-from translate.batch.holding import hold
 from translate.batch.meter import Meter
 from translate.batch.planning import Selection
 from translate.batch.workers import Workers
 from translate.cli import _watching
 from translate.config import Run
 from translate.errors import EXIT_USAGE, UnavailableError, WorkDigestError
+from translate.records import layout, lease
+from translate.records.holding import hold
 from translate.stores import open_store
 from translate.stores.memory import MemoryStore
 

@@ -12,8 +12,8 @@ SOURCES = sorted([*ROOT.glob("translate/**/*.py"), *ROOT.glob("pipelines/**/*.py
 
 ORDER = [
     "errors", "lookup", "progress", "shipped", "config", "provenance", "images", "stores", "datasets",
-    "models", "engines", "objectives", "registry", "metrics", "pages", "training", "batch", "library",
-    "retraining", "doctor", "cli",
+    "models", "engines", "translation", "objectives", "registry", "records", "metrics", "pages", "training", "batch",
+    "inspection", "library", "retraining", "doctor", "cli",
 ]
 """Rooms of ``translate/``: each may import what stands before it, and itself."""
 STRANGERS = [("batch", "training"), ("training", "batch")]

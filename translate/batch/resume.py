@@ -9,21 +9,21 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from translate.batch.history import read_ledger, read_plan, read_summary, run_names
-from translate.batch.ledger import Totals
-from translate.batch.manifest import Unit, read_units
 from translate.batch.report import Highlights
 from translate.progress import Progress
 from translate.provenance import Asked
+from translate.records.history import read_ledger, read_plan, read_summary, run_names
+from translate.records.ledger import Totals
+from translate.records.manifest import Unit, read_units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from translate.batch.job import Job
-    from translate.batch.ledger import Entry
-    from translate.batch.manifest import Item
+    from translate.batch.request import RunRequest
     from translate.progress import Listener
     from translate.provenance import PlanRecord
+    from translate.records.ledger import Entry
+    from translate.records.manifest import Item
     from translate.stores.contract import ObjectStore
 
 
@@ -36,7 +36,7 @@ class Begun:
     highlights: Highlights
 
 
-def asked(job: Job) -> Asked:
+def asked(job: RunRequest) -> Asked:
     """What a job asks for, as its plan holds it."""
     selection = job.selection
     keys = None
@@ -47,7 +47,7 @@ def asked(job: Job) -> Asked:
         model=job.model,
         device=job.device,
         engine=job.choice,
-        settings=job.settings.model_dump(exclude={"fail_share"}),
+        settings=job.settings.model_dump(exclude={"fail_share"}, exclude_none=True),
         include=selection.include,
         exclude=selection.exclude,
         keys=keys,
@@ -56,7 +56,7 @@ def asked(job: Job) -> Asked:
     )
 
 
-def find(job: Job, after: str = "") -> PlanRecord | None:
+def find(job: RunRequest, after: str = "") -> PlanRecord | None:
     """The newest unfinished run at the destination, if the job asks for the same; else None.
 
     Runs up to ``after`` are known to be finished. Not where the store cannot lock: that run may be at work. Nor where

@@ -5,16 +5,16 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from translate.batch.layout import run_prefix
 from translate.cli import console
 from translate.pages.template import readable
 from translate.progress import duration, rate
+from translate.records.layout import run_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from translate.batch.job import Ended, Prepared
     from translate.batch.resume import Begun
+    from translate.batch.run import Ended, Prepared
     from translate.provenance import Considered, PlanRecord, RunSummary
 
 NAMED_FAILURES = 5
@@ -26,9 +26,9 @@ def refuse_empty(prepared: Prepared) -> None:
 
     Not where a run has read from there before: then it was emptied, or its images were removed.
     """
-    from translate.batch.history import read_runs
     from translate.errors import UsageError
     from translate.images.codec import EXTENSIONS
+    from translate.records.history import read_runs
 
     considered, job, others = prepared.plan.considered, prepared.job, prepared.plan.others
     images = sum(considered.model_dump(exclude={"bytes", "not_image"}).values())
@@ -183,7 +183,7 @@ def retry_command(record: PlanRecord | RunSummary) -> str:
 
 def outcomes(ok: int, codes: Mapping[str, int]) -> list[tuple[str, int]]:
     """A line for each outcome, with its code and how many images have it."""
-    from translate.batch.ledger import EXISTS
+    from translate.records.ledger import EXISTS
 
     words = ((f"{'skipped' if code == EXISTS else 'failed'}: {code}", count) for code, count in sorted(codes.items()))
     return [("ok", ok), *words]

@@ -35,6 +35,8 @@ class ModelFacts(Frozen):
     config: dict[str, Any]
     """Options of ``translate.models.<architecture>``."""
     domains: Domains
+    size: int | Literal["native"] | None = None
+    """Working size that it was made for: the short side in pixels, or an image's own; None: nothing is said."""
     normalisation: Literal["minus_one_to_one"] = "minus_one_to_one"
     """How pixels become numbers: 0..255 to [-1, 1]."""
     digest: str = ""

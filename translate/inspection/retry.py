@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from translate.batch.history import known_plan, read_ledger, run_names
-from translate.batch.job import Job, Prepared, prepare
-from translate.batch.manifest import read_units
 from translate.batch.planning import Selection
+from translate.batch.request import RunRequest
+from translate.batch.run import Prepared, prepare
 from translate.config import Run, validate
 from translate.engines.opening import device_of
 from translate.errors import WorkDigestError
 from translate.progress import Progress, silent
+from translate.records.history import known_plan, read_ledger, run_names
+from translate.records.manifest import read_units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +80,7 @@ def prepare_retry(
     record = failed.record
     work = record.work
     kept = {name: getattr(work, name) for name in ("size", "format", "quality", "exif", "pixels")}
-    job = Job(
+    job = RunRequest(
         pipeline=record.pipeline,
         source=source,
         output=output,

@@ -1,6 +1,6 @@
 """Where a run's records lie beside the outputs, and what a run is called.
 
-_translate/lease.json                        who writes here, see `translate.batch.lease`
+_translate/lease.json                        who writes here, see `translate.records.lease`
 _translate/calibrated/openvino-int8-<digest>.zip   weights of an engine in int8, calibrated on images of this job
 _translate/probe                             empty: whether the store refuses what it should, and its clock
 _translate/runs/<run>/units/000000.jsonl     the plan's units of work, a line each

@@ -13,20 +13,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from translate.batch import conflicts, layout, lease, manifest, planning
+from translate.batch import conflicts, planning
 from translate.batch.executor import open_executor
-from translate.batch.fenced import FencedStore
-from translate.batch.history import note_history
-from translate.batch.holding import hold
-from translate.batch.ledger import Totals, write_segment
 from translate.batch.meter import Meter
-from translate.batch.notebook import Notebook
+from translate.batch.notebook import Notebook, note_history
 from translate.batch.planning import Plan
 from translate.batch.report import Highlights, write_page
 from translate.batch.resume import Rest, asked, find, read_begun
-from translate.errors import LockedError, StoreError
+from translate.errors import TranslateError
 from translate.progress import Progress, silent
 from translate.provenance import PlanRecord, RunSummary, versions
+from translate.records import layout, lease, manifest
+from translate.records.fenced import FencedStore
+from translate.records.holding import hold
+from translate.records.ledger import Totals, write_segment
 from translate.stores.contract import PutMode
 from translate.stores.patience import PatientStore, bare
 
@@ -34,50 +34,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from translate.batch.executor import Executor
-    from translate.batch.holding import Held
-    from translate.batch.lease import Seen
-    from translate.batch.ledger import Entry
-    from translate.batch.planning import Overwrite, Selection
+    from translate.batch.request import RunRequest
     from translate.batch.resume import Begun
     from translate.batch.worker import Task
     from translate.batch.workers import Workers
-    from translate.config import Run
     from translate.engines.contract import Engine
-    from translate.engines.torch import Device
     from translate.pages.run import Failure
     from translate.progress import Listener
     from translate.provenance import Work
+    from translate.records.holding import Held
+    from translate.records.lease import Seen
+    from translate.records.ledger import Entry
     from translate.stores.contract import ObjectStore
-
-
-@dataclass(frozen=True)
-class Job:
-    """What was asked for."""
-
-    pipeline: str
-    """Name; empty for a model run by itself."""
-    source: ObjectStore
-    output: ObjectStore
-    model: str
-    """Whatever names a model, see `translate.registry.open_model`."""
-    settings: Run
-    selection: Selection
-    overwrite: Overwrite = "changed"
-    registry_url: str | None = None
-    device: Device = "auto"
-    choice: str = "auto"
-    """Name of an engine, or ``auto``: see `translate.engines.choice`."""
-    engine: str | None = None
-    """Name of the engine of workers elsewhere; None: what is chosen on this machine."""
-    same_place: bool = True
-    """Whether equal URLs of both stores mean the same place (not so at two S3 endpoints)."""
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A job with its model loaded and its plan made; nothing is written yet."""
 
-    job: Job
+    job: RunRequest
     task: Task
     engine: Engine
     plan: Plan
@@ -94,6 +69,12 @@ class Prepared:
     def left(self) -> int:
         """How many images there are to do."""
         return self.plan.count - (self.begun.totals.count if self.begun else 0)
+
+    @property
+    def after_death(self) -> bool:
+        """Whether this goes on with a run whose process died: it has not given its lease back."""
+        lease = self.seen.lease if self.seen else None
+        return self.begun is not None and lease is not None and not lease.released
 
     @property
     def is_empty(self) -> bool:
@@ -116,7 +97,7 @@ class Ended:
 
 
 def prepare(
-    job: Job, listener: Listener = silent, *, plan_only: bool = False, notebook: Notebook | None = None
+    job: RunRequest, listener: Listener = silent, *, plan_only: bool = False, notebook: Notebook | None = None
 ) -> Prepared:
     """Load the model and find out what is to do: the rest of the run that the same job began and did not finish, else
     what is new or has changed.
@@ -177,7 +158,7 @@ def run(
     stalled.
     """
     assert not prepared.is_empty, "a run with nothing to do is no run"
-    chosen = open_executor(executor, workers, prepared.left, prepared.engine)
+    chosen = open_executor(executor, workers, prepared.left, prepared.engine, after_death=prepared.after_death)
     prepared = _with_sizes(prepared, chosen)
     assert prepared.seen is not None, "prepared with plan_only"
     run_id = prepared.begun.record.run if prepared.begun else layout.new_run_id()
@@ -197,7 +178,7 @@ def run(
 
 def _with_sizes(prepared: Prepared, executor: Executor) -> Prepared:
     """Workers elsewhere are given memory for pictures that are not large."""
-    from translate.batch.worker import LARGE_PIXELS  # loads torch, which takes seconds
+    from translate.translation.core import LARGE_PIXELS  # loads torch, which takes seconds
 
     if executor.name == "local" or prepared.begun:
         return prepared
@@ -241,7 +222,7 @@ def _run(
                 recorded += len(entries)
         if held is not None and held.lost:
             held.assure()  # says to whom
-    except (StoreError, LockedError) as error:
+    except TranslateError as error:
         raise type(error)(
             f"{error}\n{recorded} of {planned} images are done and recorded; the others will be tried "
             "when the same command runs again"
@@ -314,7 +295,7 @@ def _summary(
     )
 
 
-def _commit(summary: RunSummary, highlights: Highlights, job: Job) -> None:
+def _commit(summary: RunSummary, highlights: Highlights, job: RunRequest) -> None:
     assert summary.ok + summary.failed + summary.skipped == summary.planned, "the counts do not add up"
     job.output.put(
         layout.report_key(summary.run),

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translate.batch import layout
-from translate.batch.ledger import Entry, Totals, from_lines, merge, to_lines, write_segment
-from translate.batch.manifest import Item, Unit
+from translate.records import layout
+from translate.records.ledger import Entry, Totals, from_lines, merge, to_lines, write_segment
+from translate.records.manifest import Item, Unit
 from translate.stores import open_store
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Holding an output: taking the lease, and keeping it.
 
 A holder that stalled (a laptop that slept, a process that was stopped) may have been replaced: it asks the store
-again before it writes anything more, see `translate.batch.fenced`.
+again before it writes anything more, see `translate.records.fenced`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import time
 from typing import TYPE_CHECKING
 
 import translate
-from translate.batch import lease as leases
-from translate.batch.lease import KEY, Lease
 from translate.errors import LockedError, PreconditionError, TranslateError, UnavailableError
 from translate.progress import duration
 from translate.provenance import user_name
+from translate.records import lease as leases
+from translate.records.lease import KEY, Lease
 from translate.stores.conditional import heeds_conditions
 from translate.stores.contract import IfUnchanged, PutMode
 from translate.stores.patience import PatientStore, bare
@@ -29,7 +29,7 @@ from translate.stores.patience import PatientStore, bare
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from translate.batch.lease import Seen
+    from translate.records.lease import Seen
     from translate.stores.contract import ObjectInfo, ObjectStore
 
 _log = logging.getLogger(__name__)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from translate.batch import layout, lease
-from translate.batch.history import known_plan, read_ledger, read_plan, read_summary, run_names
-from translate.batch.ledger import Totals
 from translate.errors import NotFoundError, UsageError
 from translate.progress import Progress, silent
+from translate.records import layout, lease
+from translate.records.history import known_plan, read_ledger, read_plan, read_summary, run_names
+from translate.records.ledger import Totals
 from translate.stores import open_input, open_store
 
 if TYPE_CHECKING:

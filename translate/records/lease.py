@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
 
-from translate.batch.layout import RESERVED
 from translate.errors import LockedError, NotFoundError, StoreError
 from translate.progress import duration
 from translate.provenance import SCHEMA, Record
+from translate.records.layout import RESERVED
 from translate.stores.conditional import PROBE
 from translate.stores.records import read_record
 

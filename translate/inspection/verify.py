@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, get_args
 
-from translate.batch import layout
-from translate.batch.history import is_finished, known_plan, read_ledger, read_runs
 from translate.errors import AccessError, ItemError, NotFoundError, UsageError
 from translate.images.codec import has_image_extension
 from translate.images.credentials import read_credentials
 from translate.images.mark import read_mark
 from translate.progress import Progress
+from translate.records import layout
+from translate.records.history import is_finished, known_plan, read_ledger, read_runs
 from translate.stores import open_store
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ import time
 
 import pytest
 
-from translate.batch import layout, lease
-from translate.batch.holding import hold
-from translate.batch.ledger import Entry, write_segment
-from translate.batch.manifest import Item, Unit, write_plan, write_units
-from translate.batch.status import locate, newest_run, read_all, read_status
 from translate.errors import UsageError
+from translate.inspection.status import locate, newest_run, read_all, read_status
 from translate.provenance import Considered, PlanRecord, Work
+from translate.records import layout, lease
+from translate.records.holding import hold
+from translate.records.ledger import Entry, write_segment
+from translate.records.manifest import Item, Unit, write_plan, write_units
 from translate.stores import open_store
 
 RUN = "20261122T060000000Z-abcd"

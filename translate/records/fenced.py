@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from translate.batch import lease as leases
-from translate.batch.holding import BEATS, Stopwatch, lost_to
 from translate.errors import LockedError
+from translate.records import lease as leases
+from translate.records.holding import BEATS, Stopwatch, lost_to
 from translate.stores.contract import PutMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from translate.batch.holding import Held
-    from translate.batch.lease import Lease
+    from translate.records.holding import Held
+    from translate.records.lease import Lease
     from translate.stores.contract import IfUnchanged, ObjectInfo, ObjectStore, StoredObject
 
 

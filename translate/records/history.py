@@ -9,19 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, TypeVar
 
-from translate.batch import layout
-from translate.batch.ledger import from_lines, merge
 from translate.errors import NotFoundError, UsageError
-from translate.progress import Progress, silent
 from translate.provenance import PlanRecord, RunSummary
+from translate.records import layout
+from translate.records.ledger import from_lines, merge
 from translate.stores.records import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from translate.batch.ledger import Entry
-    from translate.batch.notebook import Notebook
-    from translate.progress import Listener
+    from translate.records.ledger import Entry
     from translate.stores.contract import ObjectInfo, ObjectStore
 
 T = TypeVar("T")
@@ -99,24 +96,6 @@ def read_ledger(store: ObjectStore, run: str) -> Iterator[tuple[float | None, li
     with ThreadPoolExecutor(READS_AT_ONCE, "read") as threads:
         while batch := list(islice(units, 4 * READS_AT_ONCE)):
             yield from threads.map(read, batch)
-
-
-def note_history(store: ObjectStore, notebook: Notebook, listener: Listener = silent) -> None:
-    """Take down the ledgers of every run at a destination, in the order of the runs: the later outcome counts.
-
-    What a notebook has of finished runs is not read again.
-    """
-    done, unbroken = 0, True
-    for run in run_names(store, after=notebook.finished_to):
-        unbroken = unbroken and is_finished(store, run)
-        if (record := read_plan(store, run)) is None:
-            continue
-        for _, entries in read_ledger(store, run):
-            notebook.note_past(entries, record.work, record.work_digest)
-            done += len(entries)
-            listener(Progress(done, None, "outcomes", "reading what earlier runs did"))
-        if unbroken:
-            notebook.finished_to = run
 
 
 def read_summaries(store: ObjectStore) -> Iterator[RunSummary]:

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from translate.batch import lease
-from translate.batch.fenced import FencedStore
-from translate.batch.holding import hold
 from translate.errors import LockedError, PreconditionError, StoreError, UnavailableError, UnsupportedError
+from translate.records import lease
+from translate.records.fenced import FencedStore
+from translate.records.holding import hold
 from translate.stores.conditional import heeds_conditions
 from translate.stores.contract import PutMode
 from translate.stores.memory import MemoryStore

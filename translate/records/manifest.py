@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
-from translate.batch import layout
 from translate.images.codec import EXTENSIONS, extension, output_format, with_extension
+from translate.records import layout
 from translate.stores.contract import PutMode
 from translate.stores.records import read_record
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translate.batch import layout
-from translate.batch.manifest import PART_UNITS, UNIT_ITEMS, Item, cut, read_units, target, write_units
+from translate.records import layout
+from translate.records.manifest import PART_UNITS, UNIT_ITEMS, Item, cut, read_units, target, write_units
 from translate.stores import open_store
 
 

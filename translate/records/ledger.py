@@ -9,12 +9,12 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from translate.batch import layout
+from translate.records import layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from translate.batch.manifest import Item, Unit
+    from translate.records.manifest import Item, Unit
     from translate.stores.contract import ObjectStore
 
 Outcome = Literal["ok", "failed", "skipped"]
