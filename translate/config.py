@@ -191,9 +191,9 @@ class Training(Frozen):
     """Made images that the discriminators' history holds (arXiv:1703.10593, section 4); 0: only the newest."""
     ema_half_life_images: int = Field(default=2000, ge=1)
     """Half-life of the moving average of the generators' weights; the average is what is published."""
-    precision: Literal["auto", "float32", "float32-forward", "bfloat16"] = "auto"
-    """``float32-forward``: generators go forward in float32 and back in bfloat16, discriminators are in bfloat16.
-    ``auto`` is that on a processor that multiplies bfloat16 in hardware, and bfloat16 on such a GPU."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What the networks compute in; weights are float32 in both. ``auto``: bfloat16 where the processor (AMX) or GPU
+    multiplies it in hardware, else float32."""
     evaluation: Evaluation | None = None
     """None: the last snapshot is published."""
     sample_every_images: int = Field(default=2000, ge=1)
