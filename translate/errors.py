@@ -79,7 +79,7 @@ class NoWorkersError(UsageError):
     """Ray cannot be reached, does not start, or has too few processors; another time the same may do."""
 
 class ClusterError(TranslateError):
-    """A cluster that jobs were sent to cannot be reached any more, refused, or lost one."""
+    """Ray was lost while a training ran on it; the same command resumes from the last checkpoint."""
 
     exit_code = EXIT_STORAGE
 
