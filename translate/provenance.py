@@ -41,7 +41,8 @@ class Work(Record):
     """``sha256:<hex>`` of the file of the weights, see `translate.models.bundle`."""
     size: int | Literal["native"]
     """Working size: short side in pixels, or the image's own."""
-    format: Literal["keep", "png", "jpeg", "webp", "tiff"]
+    format: str
+    """A format's name, or ``keep``."""
     quality: int
     exif: Literal["drop", "keep"] = "drop"
     """Whether outputs carry EXIF of their sources."""

@@ -17,6 +17,7 @@ from translate.engines.padded import PaddedImage
 from translate.engines.sweep import Sweep, reduced
 from translate.errors import ItemError, ModelError, NotFoundError, PreconditionError
 from translate.images import codec, credentials
+from translate.images.formats import FORMATS
 from translate.images.mark import VERSION as MARK_VERSION
 from translate.images.mark import Mark, model_label, to_xmp
 from translate.images.resize import resize, short_side
@@ -45,9 +46,6 @@ FLAT_LEVELS = 8
 """An input whose levels spread less than this may well have a constant output."""
 PICTURE_BYTES_PER_PIXEL = 8
 """Of a picture on its way: source and result, each with alpha."""
-CONTENT_TYPES: dict[OutputFormat, str] = {
-    "png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "tiff": "image/tiff",
-}
 
 
 def get(store: ObjectStore, item: Item) -> bytes:
@@ -206,7 +204,7 @@ def put(
 ) -> ObjectInfo | None:
     """Write the output; None if another is there already and must be kept."""
     mode = PutMode.OVERWRITE if replace_existing else PutMode.CREATE
-    content_type = CONTENT_TYPES[item.format]
+    content_type = FORMATS[item.format].content_type
     try:
         return store.put(item.output_key, data, mode=mode, content_type=content_type, metadata=metadata)
     except PreconditionError:

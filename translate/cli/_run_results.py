@@ -27,7 +27,7 @@ def refuse_empty(prepared: Prepared) -> None:
     Not where a run has read from there before: then it was emptied, or its images were removed.
     """
     from translate.errors import UsageError
-    from translate.images.codec import EXTENSIONS
+    from translate.images.formats import EXTENSIONS
     from translate.records.history import read_runs
 
     considered, job, others = prepared.plan.considered, prepared.job, prepared.plan.others
