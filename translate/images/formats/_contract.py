@@ -67,6 +67,8 @@ class ImageFormat:
     """Called before a pixel is decoded; raises `ItemError` for what would take too long or is damaged."""
     writer: Writer | None = None
     """None for formats that are only read."""
+    extra: str = ""
+    """What has to be installed so that it is read, as a command; empty if nothing."""
     kept_as: str = ""
     """The format that ``keep`` writes for this one, if this is only read."""
 

@@ -8,7 +8,7 @@ from translate.errors import ItemError
 from translate.images.formats import _isobmff, avif
 from translate.images.formats._contract import Header, ImageFormat
 
-EXTRA = "pip install 'translate-images[heic]'"
+_EXTRA = "pip install 'translate-images[heic]'"
 _BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 
@@ -19,16 +19,17 @@ def _matches(data: bytes) -> bool:
 
 def _open(data: bytes) -> Header:
     try:
-        from pi_heif import HeifImageFile, options
+        from pi_heif import options
+        from pi_heif.as_plugin import HeifImageFile
     except ImportError as error:
-        raise ItemError("input.unsupported_mode", f"HEIC images are read with an extra package only: {EXTRA}, or "
+        raise ItemError("input.unsupported_mode", f"HEIC images are read with an extra package only: {_EXTRA}, or "
                                                   "convert it to JPEG") from error
     if _isobmff.is_cut(data):
         raise OSError("parts of the picture lie beyond its end")
     # Neither is asked for, and each is more of the file that is read.
     options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
     options.DECODE_THREADS = 1
-    image = HeifImageFile(io.BytesIO(data))
+    image = HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call]
     found = _isobmff.properties(data)
     return Header(
         image,
@@ -45,6 +46,7 @@ FORMAT = ImageFormat(
     suffixes=(".heic", ".heif", ".hif"),
     content_type="image/heic",
     open=_open,
+    extra=_EXTRA,
     matches=_matches,
     kept_as="jpeg",
 )
