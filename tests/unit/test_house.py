@@ -27,6 +27,7 @@ BORDERS = {
     "openvino": ("translate/engines/openvino.py",), "nncf": ("translate/engines/calibration.py",),
     "onnx": ("translate/engines/export.py",),
     "c2pa": ("translate/images/credentials.py",), "pi_heif": ("translate/images/formats/heic.py",),
+    "simplejpeg": ("translate/images/formats/jpeg.py",),
     "ray": ("pipelines/",), "pipelines": ("pipelines/",),
     "prometheus_client": ("translate/cli/_prometheus.py",),
     "typer": ("translate/cli/",), "rich": ("translate/cli/",), "jinja2": ("translate/pages/",),

@@ -65,7 +65,7 @@ def decode(
     Limits hold before any pixel is decoded. Of several frames or pages the first is taken and noted, or, with
     ``frames="refuse"``, none. EXIF orientation is applied; no metadata is kept, or with ``exif="keep"`` what EXIF
     says of camera, time, place and owner. Raises `ItemError`: those of `probe`, ``input.too_large``,
-    ``input.animated``.
+    ``input.too_slow``, ``input.damaged``, ``input.animated``.
     """
     if len(data) > limits.max_bytes:
         raise ItemError("input.too_large", f"the file has {len(data):,} bytes; at most {limits.max_bytes:,} "
