@@ -100,10 +100,11 @@ class ItemError(TranslateError):
     """One image could not be translated; an outcome of the job, not its end.
 
     ``code`` is stable and documented: ``input.truncated``, ``input.empty``, ``input.not_an_image``,
-    ``input.too_large``, ``input.unsupported_mode``, ``input.animated``, ``input.changed``, ``input.gone``,
-    ``input.poison`` (workers died over it), ``output.invalid``, ``output.key_refused``, ``store.integrity``,
-    ``store.archived`` (has to be restored first), ``store.unavailable``, ``store.access``, ``signer.unavailable``,
-    ``internal.<stage>`` (an exception that nobody foresaw); ``output.exists`` is the code of a skipped one.
+    ``input.too_large``, ``input.too_slow``, ``input.damaged``, ``input.unsupported_mode``, ``input.animated``,
+    ``input.changed``, ``input.gone``, ``input.poison`` (workers died over it), ``output.invalid``,
+    ``output.key_refused``, ``store.integrity``, ``store.archived`` (has to be restored first), ``store.unavailable``,
+    ``store.access``, ``signer.unavailable``, ``internal.<stage>`` (an exception that nobody foresaw);
+    ``output.exists`` is the code of a skipped one.
     """
 
     exit_code = EXIT_ITEMS_FAILED

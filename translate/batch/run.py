@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ from translate.stores.contract import PutMode
 from translate.stores.patience import PatientStore, bare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from translate.batch.executor import Executor
     from translate.batch.request import RunRequest
@@ -94,6 +94,8 @@ class Ended:
     """What had been done before, if the run was gone on with."""
     failures: tuple[Failure, ...] = ()
     """The first of those that failed."""
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """See `Highlights.unread`."""
 
 
 def prepare(
@@ -233,7 +235,7 @@ def _run(
     summary = _summary(prepared, record, held, chosen, totals, time.perf_counter() - start)
     _commit(summary, highlights, job)
     meter.succeed()
-    return Ended(summary, totals, planned, begun, tuple(highlights.failures))
+    return Ended(summary, totals, planned, begun, tuple(highlights.failures), highlights.unread)
 
 
 def _outputs(store: ObjectStore, listener: Listener) -> Iterator[str]:
