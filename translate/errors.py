@@ -22,6 +22,9 @@ class TranslateError(Exception):
 
     exit_code = EXIT_INTERNAL
 
+class InvariantError(TranslateError):
+    """What must hold before something is committed does not hold: a fault of the program. Nothing was committed."""
+
 class UsageError(TranslateError):
     """A flag, name, path or combination that cannot work."""
 
