@@ -8,6 +8,7 @@ names, which checks them itself.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,7 @@ from pydantic import (
 )
 
 from translate import lookup
-from translate.errors import ConfigError
+from translate.errors import ConfigError, UnknownNameError
 from translate.shipped import shipped_folder
 from translate.yaml_text import read_yaml
 
@@ -59,9 +60,10 @@ class PixelSettings(Frozen):
     size: int | Literal["native"] | None = None
     """Working size: the short side in pixels, or ``native``, the image's own. None: the size that the model says, and
     ``native`` for a model that says none. Results return to the input's size."""
-    format: Literal["keep", "png", "jpeg", "webp", "tiff"] = "keep"
+    format: str = "keep"
+    """Of the outputs: a format's name, or ``keep``: as the source is named."""
     quality: int = Field(default=92, ge=1, le=100)
-    """Of JPEG and WebP."""
+    """Of formats that lose something: JPEG, WebP and AVIF."""
     exif: Literal["drop", "keep"] = "drop"
     """Whether EXIF of the source goes into its output: camera, time, place and owner."""
     pixels: Literal["exact", "compat"] = "exact"
@@ -69,9 +71,15 @@ class PixelSettings(Frozen):
 
     @field_validator("format", mode="before")
     @classmethod
-    def _extension(cls, value: object) -> object:
-        """What files are called is as good as what their format is called."""
-        return {"jpg": "jpeg", "tif": "tiff"}.get(value, value) if isinstance(value, str) else value
+    def _format_name(cls, value: object) -> object:
+        """What files are called (``jpg``) is as good as what their format is called."""
+        if value == "keep" or not isinstance(value, str):
+            return value
+        try:
+            # Not imported above: configurations are read by programs that open no image.
+            return importlib.import_module("translate.images.formats").named(value).name
+        except UnknownNameError as error:
+            raise ValueError(str(error)) from error
 
     @field_validator("size", mode="before")
     @classmethod
