@@ -41,6 +41,9 @@ class Config(AdversarialConfig):
     """Of the distance between the discriminator's features of true and made pairs (pix2pixHD: 10)."""
     perceptual_weight: float = Field(default=0.0, ge=0)
     """Of the feature distance between the translation and its target (arXiv:1603.08155)."""
+    texture_weight: float = Field(default=0.0, ge=0)
+    """Of how differently their textures look to that network, wherever in a window they stand: without it leaves and
+    stone, which no network can place exactly, are smoothed (EnhanceNet, arXiv:1612.07919, section 4.2.3)."""
     perceptual_network: str = "mobilenet-v2"
 
 
@@ -52,7 +55,8 @@ class Objective:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self._perceptual = Perceptual(config.perceptual_network) if config.perceptual_weight > 0 else None
+        looks = config.perceptual_weight > 0 or config.texture_weight > 0
+        self._perceptual = Perceptual(config.perceptual_network) if looks else None
 
     def roles(self, channels_a: int, channels_b: int) -> dict[str, Role]:
         """One generator, one discriminator that sees source and target stacked, or the target alone."""
@@ -69,7 +73,7 @@ class Objective:
         return {"fake_b": networks["G_ab"](batch["a"])}
 
     def generator_loss(self, networks: Networks, batch: Batch, images: Mapping[str, Tensor]) -> Terms:
-        """Adversarial, L1, feature matching and perceptual terms, (N,) each."""
+        """Adversarial, feature matching, L1, perceptual and texture terms, (N,) each."""
         config, discriminator = self.config, networks["D_ab"]
         answer, known = self._answers(batch)
         a, b, fake = diff_augment([batch["a"], answer, images["fake_b"]], config.augment)
@@ -84,8 +88,10 @@ class Objective:
         terms = {"G_ab": config.adversarial_weight * _terms.adversarial_generator(scores, config.adversarial)}
         if config.l1_weight > 0:
             matched["l1"] = config.l1_weight * _terms.l1(images["fake_b"], answer)
-        if self._perceptual:
+        if self._perceptual and config.perceptual_weight > 0:
             matched["perceptual"] = config.perceptual_weight * self._perceptual.distance(images["fake_b"], answer)
+        if self._perceptual and config.texture_weight > 0:
+            matched["texture"] = config.texture_weight * self._perceptual.texture(images["fake_b"], answer)
         return terms | {name: term * known for name, term in matched.items()}
 
     def discriminator_loss(self, networks: Networks, batch: Batch, images: Mapping[str, Tensor]) -> Terms:
