@@ -102,10 +102,11 @@ def test_mistakes_are_told_before_the_training(place, mistake):
     assert not (place / "training").exists()
 
 
-@pytest.mark.usefixtures("place")
-def test_the_other_direction_is_trained_by_its_pipeline():
-    resolved = read_yaml(translate("train", "--pipeline", "photo2monet", "--data", "data", "--dry-run"), "stdout")
-    assert resolved["name"] == "monet2photo"
+def test_the_other_direction_is_trained_by_its_pipeline(place):
+    (place / "zebra2horse.yaml").write_text(
+        "{name: zebra2horse, summary: s, domains: {a: zebra, b: horse}, trained_by: horse2zebra}")
+    resolved = read_yaml(translate("train", "--pipeline", "zebra2horse.yaml", "--data", "data", "--dry-run"), "stdout")
+    assert resolved["name"] == "horse2zebra"
 
 
 @pytest.mark.usefixtures("place")

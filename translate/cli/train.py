@@ -42,6 +42,10 @@ def train(
         typer.Option("--from", metavar="NAME", help="Begin from a published model, NAME@VERSION, with all roles of its "
                                                     "game; or from the generator in a .pth file."),
     ] = None,
+    generator_alone: Annotated[
+        bool, typer.Option("--generator-alone", help="Of --from: the generator without its game, so that the "
+                                                     "discriminator begins anew and may be another.")
+    ] = False,
     seed: Annotated[
         int | None,
         typer.Option(callback=bounds(0), metavar="N", help="Of weights, order, crops; default: the pipeline's."),
@@ -90,7 +94,7 @@ def train(
             console.result(f"# {memory.words()}")
         return
     run_training = find_train(workers, device)
-    begin = read_beginning(from_, registry, "G_ab") if from_ else None
+    begin = read_beginning(from_, registry, "G_ab", generator_alone=generator_alone) if from_ else None
     place = f"./training/{resolved.name}" if output is None else output
     with console.progress("training", as_json=as_json) as listener:
         trained = run_training(training, open_input(data), open_store(place), begin=begin, minutes=minutes,

@@ -5,7 +5,8 @@ Shrunk to some hundred pixels a painting has no strokes left, and a network that
 are moved half way towards those of photographs before. Photographs made painterly are further pairs: there the true
 photograph is the answer.
 
-    trainA       tiles of the paintings at two scales; photographs painted in a painting's style or in strokes
+    trainA       tiles of the paintings at two scales; the middle of each photograph, painted in a painting's style or
+                 in strokes
     answersA     under the same names: the paintings' tiles redrawn, the true photographs
     trainB       square crops of the photographs, for what shall look real
     testA testB  every tenth painting and photograph as they are; nothing above was made of them
@@ -109,19 +110,23 @@ def prepare(
     styles = [painter.style(canvas) for canvas in canvases.values()]
     for done, (name, several) in enumerate(squares.items(), start=len(canvases) + 1):
         for number, crop in enumerate(several):
-            rng = np.random.default_rng((seed, done, number))
-            if rng.random() < PLAIN_SHARE:
-                painted = paint(crop, int(rng.integers(2**31)), rng.uniform(*PLAIN_STROKES))
-            else:
-                style = styles[int(rng.integers(len(styles)))]
-                painted = by_chance(painter.paint(crop, style, photo_chroma=rng.uniform(0.3, 0.9)), crop, rng)
-            true = resize(crop, SIDE_PX, SIDE_PX, how="lanczos")
-            write("trainA", f"photo_{flat(name)}_{number}", resize(painted, SIDE_PX, SIDE_PX, how="lanczos"))
-            write("answersA", f"photo_{flat(name)}_{number}", true)
-            write("trainB", f"{flat(name)}_{number}", true)
+            write("trainB", f"{flat(name)}_{number}", resize(crop, SIDE_PX, SIDE_PX, how="lanczos"))
+        middle = len(several) // 2
+        painted = _painted(painter, several[middle], styles, np.random.default_rng((seed, done, middle)))
+        for folder, pixels in (("trainA", painted), ("answersA", several[middle])):
+            write(folder, f"photo_{flat(name)}", resize(pixels, SIDE_PX, SIDE_PX, how="lanczos"))
         report(Progress(done, total, "pictures"))
     store.put("ATTRIBUTION.md", _attribution(photos, paintings).encode(), content_type="text/markdown")
     return counts
+
+
+def _painted(
+    painter: Teacher, photo: NDArray[np.uint8], styles: list[NDArray[np.float32]], rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    if rng.random() < PLAIN_SHARE:
+        return paint(photo, int(rng.integers(2**31)), rng.uniform(*PLAIN_STROKES))
+    style = styles[int(rng.integers(len(styles)))]
+    return by_chance(painter.paint(photo, style, photo_chroma=rng.uniform(0.3, 0.9)), photo, rng)
 
 
 def redraw(redrawer: Translator, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -46,7 +46,8 @@ class Config(AdversarialConfig):
     perceptual_weight: float = Field(default=0.0, ge=0)
     """Of the feature distance between the translation and its target (arXiv:1603.08155)."""
     texture_weight: float = Field(default=0.0, ge=0)
-    """Of the distance between their textures: where a target's strokes lie is not to be known, how they look is."""
+    """Of how differently their textures look to that network, wherever in a window they stand: no network can place
+    leaves or brush strokes exactly, and without it they are smoothed (EnhanceNet, arXiv:1612.07919, section 4.2.3)."""
     perceptual_network: str = "mobilenet-v2"
     """For ``perceptual_weight`` and ``texture_weight``."""
 
@@ -77,7 +78,7 @@ class Objective:
         return {"fake_b": networks["G_ab"](batch["a"])}
 
     def generator_loss(self, networks: Networks, batch: Batch, images: Mapping[str, Tensor]) -> Terms:
-        """Adversarial, L1, feature matching, perceptual and texture terms, (N,) each."""
+        """Adversarial, feature matching, L1, perceptual and texture terms, (N,) each."""
         config, discriminator = self.config, networks["D_ab"]
         answer, known = self._answers(batch)
         a, b, fake = diff_augment([batch["a"], answer, images["fake_b"]], config.augment)
