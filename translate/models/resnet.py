@@ -127,7 +127,7 @@ class Grain(nn.Module):
 
     Random weights, which never learn, add up each pixel's surroundings in grey levels. The sine of that sum tells of
     its fraction only: differences no eye sees, such as a sensor's noise or a slow gradient, make it another value.
-    The weights add up to about zero: where all pixels are equal there is no noise.
+    Where all pixels are equal it is one value.
     """
 
     reach_px = GRAIN_REACH_PX

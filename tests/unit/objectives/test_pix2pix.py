@@ -44,6 +44,17 @@ def test_answers_are_those_of_the_pairs_or_those_that_are_known():
     assert l1("images") == pytest.approx([2.0, 0.0])
 
 
+def test_in_cells_tones_count_and_detail_does_not():
+    def l1(fake, cell_px):
+        game = Objective(Config(l1_weight=10.0, l1_cell_px=cell_px))
+        return game.generator_loss({"D_ab": Listening()}, BATCH, {"fake_b": fake})["l1"].tolist()
+
+    strokes = B + 0.1 * (1 - 2 * (torch.arange(16) % 2))
+    assert l1(strokes, 1) == pytest.approx([1.0, 1.0])
+    assert l1(strokes, 4) == pytest.approx([0.0, 0.0], abs=1e-5)
+    assert l1(strokes + 0.2, 4) == pytest.approx([2.0, 2.0])
+
+
 def test_a_texture_that_is_lost_is_seen():
     rough = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     batch = {"a": rough, "b": rough, "answer_a": rough, "known_a": torch.ones(2)}
