@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translate.cli import console
-from translate.cli._figures import BETTER, figure
+from translate.cli._figures import better, figure
 from translate.cli._options import EndpointUrl, Registry, bounds
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _show(found: Comparison) -> None:
         one, other = found.evaluations
         measures = {**one.scores, **other.scores}
         console.table(["MEASURE", *found.models, "BETTER"],
-                      [[name, _cell(one.scores.get(name)), _cell(other.scores.get(name)), BETTER.get(name, "lower")]
+                      [[name, _cell(one.scores.get(name)), _cell(other.scores.get(name)), better(name)]
                        for name in measures])
         console.result("")
         if found.not_comparable:
@@ -83,7 +83,8 @@ def _show(found: Comparison) -> None:
             for words in found.not_comparable:
                 console.result(f"  {words}")
         else:
-            console.result(f"Both on the same {one.source_images} images at {one.size_px} px, judged by {one.judge}.")
+            judged = f", judged by {one.judge}" if one.judge else ""
+            console.result(f"Both on the same {one.source_images} images at {one.size_px} px{judged}.")
     console.result("")
     if not found.settings:
         console.result("Nothing in how they were made differs.")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translate.cli import console
-from translate.cli._figures import BETTER, figure
+from translate.cli._figures import better, figure
 from translate.cli._options import bounds
+from translate.metrics.contract import metrics as known_metrics
 
 if TYPE_CHECKING:
     from translate.metrics.evaluate import Evaluation
@@ -34,8 +35,8 @@ def evaluate(
     ] = 128,
     metrics: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="Some of kid, fid, paired, content, artefacts, with commas between. Default: "
-                                         "all that apply but fid, which needs thousands of images."),
+        typer.Option(metavar="LIST", help=f"Some of {', '.join(known_metrics())}, with commas between. Default: all "
+                                          "that apply, but those that need thousands of images."),
     ] = None,
     judge: Annotated[
         str,
@@ -60,7 +61,7 @@ def evaluate(
     store = open_input(data, endpoint_url=endpoint_url)
     chosen = None if metrics is None else [name.strip() for name in metrics.split(",")]
     evaluator = Evaluator(store, source=source, target=target, pairs=paired, size_px=size, real=real, judge=judge,
-                          metrics=chosen)
+                          chosen=chosen)
     with console.progress("evaluate", as_json=as_json) as report:
         found = evaluator.evaluate(translator, report)
     if as_json:
@@ -72,10 +73,10 @@ def evaluate(
 def _show(found: Evaluation) -> None:
     columns = {"DOING NOTHING": found.nothing, "MEAN COLOUR": found.mean_colour, found.model: found.output}
     shown = {title: figures for title, figures in columns.items() if figures is not None}
-    rows = [[name, *(_estimate(figures.distances[name]) for figures in shown.values()), "lower"]
+    rows = [[name, *(_estimate(figures.distances[name]) for figures in shown.values()), better(name)]
             for name in found.output.distances]
     rows += [[name, *(f"{figures.means[name]:.4f}" if name in figures.means else "" for figures in shown.values()),
-              BETTER[name]] for name in found.output.means]
+              better(name)] for name in found.output.means]
     console.table(["MEASURE", *shown, "BETTER"], rows)
     console.result("")
     for name, floor in found.floor.items():
@@ -86,7 +87,8 @@ def _show(found: Evaluation) -> None:
         console.result(f"Other real images score {value:.4f} in {name} against the target images.")
     for remark in found.remarks:
         console.result(remark)
-    console.result(f"{found.source_images} images at {found.size_px} px, judged by {found.judge}.")
+    judged = f", judged by {found.judge}" if found.judge else ""
+    console.result(f"{found.source_images} images at {found.size_px} px{judged}.")
 
 
 def _estimate(found: Estimate) -> str:

@@ -37,8 +37,11 @@ def show(
     import yaml
 
     from translate.config import digest, load_pipeline
+    from translate.metrics.contract import gated
 
     pipeline = load_pipeline(name).model_dump(mode="json")
+    gate = pipeline["retraining"]["gate"]
+    gate["margins"] = {each.name: each.margin for each in gated()} | gate["margins"]
     if as_json:
         console.result_json({"event": "pipeline", "digest": digest(pipeline), "pipeline": pipeline})
         return

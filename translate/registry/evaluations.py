@@ -50,8 +50,8 @@ class EvaluationRecord(Record):
     """``sha256:<hex>`` of all images, as they were looked at: wherever they lie, the same images have the same."""
     source_images: int
     target_images: int
-    judge: str
-    """Feature network."""
+    judge: str | None
+    """Feature network; None where no measure needed one."""
     size_px: int
     scores: dict[str, Score]
     """By measure, see `translate.metrics.tally.Figures`; only finite ones."""

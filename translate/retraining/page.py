@@ -14,7 +14,6 @@ from translate.images.tensors import to_channels, to_pixels, to_tensor
 from translate.pages.retraining import Compared, Judged, RetrainingPage, SideBySide, render_retraining_page
 from translate.pages.training import spread
 from translate.provenance import versions
-from translate.retraining.gate import MEASURES
 from translate.retraining.journal import place
 from translate.retraining.snapshot import held_out_folders
 from translate.retraining.view import SnapshotView
@@ -82,7 +81,7 @@ def _judged(
 ) -> Judged:
     return Judged(
         challenger=verdict.challenger, against=verdict.against, promoted=promoted,
-        compared=[Compared(*MEASURES[each.measure], each.against, each.challenger, each.worse_by, each.spread,
+        compared=[Compared(each.title, each.better, each.against, each.challenger, each.worse_by, each.spread,
                            each.at_most, each.margin, each.passed) for each in verdict.comparisons],
         pictures=_pictures(work, challenger, evaluated.size_px), size_px=evaluated.size_px,
         source_images=evaluated.source_images, target_images=evaluated.target_images, judge=evaluated.judge,

@@ -27,6 +27,7 @@ from translate.progress import silent
 from translate.registry import ModelRegistry
 from translate.retraining import steps
 from translate.retraining.due import is_due
+from translate.retraining.gate import check_margins
 from translate.retraining.journal import Begun, Done, EvaluatedModels, Journal, TrainedModels, Verdicts, place
 from translate.retraining.page import page_key, write_page
 from translate.retraining.snapshot import take_snapshot
@@ -99,6 +100,7 @@ def retrain(
     the same call goes on with it.
     """
     pipeline = _with_length(pipeline, images)
+    check_margins(pipeline.retraining.gate)
     refuse_gpu(workers, device)
     now = now or datetime.now(UTC)
     store = PatientStore(open_output(output), known=False)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 from translate.config import Pipeline, validate
 from translate.errors import PointersMovedError
+from translate.metrics.contract import short
 from translate.metrics.evaluate import Evaluator
 from translate.metrics.record import record_of
 from translate.objectives.contract import build_objective
 from translate.retraining import gate
-from translate.retraining.gate import MEASURES, Scores, Verdict
+from translate.retraining.gate import Scores, Verdict
 from translate.retraining.journal import (
     Begun,
     Challenger,
@@ -154,11 +155,12 @@ def evaluate(work: UnderWay, trained: TrainedModels) -> EvaluatedModels:
                 found.append(evaluator.evaluate(work.models.load(reference), work.on_progress))
                 work.models.add_evaluation(reference, record_of(found[-1]))
         judge = found[0].judge
-        challenger, *champion = (_scores(score.output, score.model, judge) for score in found)
+        assert judge is not None, "the gate looks at KID"
+        challenger, *champion = (_scores(score.output, score.model) for score in found)
         models.append(Evaluated(
             name=each.name, judge=judge, size_px=found[0].size_px, source_images=found[0].source_images,
             target_images=found[0].target_images, challenger=challenger, champion=champion[0] if champion else None,
-            nothing=_scores(found[0].nothing, gate.NOTHING, judge),
+            nothing=_scores(found[0].nothing, gate.NOTHING),
         ))
     return EvaluatedModels(models=tuple(models))
 
@@ -218,14 +220,11 @@ def _published(models: ModelRegistry, name: str, retraining: str) -> int | None:
     return None
 
 
-def _scores(figures: Figures, reference: str, judge: str) -> Scores:
-    of = {f"kid-{judge}": "kid"}
+def _scores(figures: Figures, reference: str) -> Scores:
+    """What the gate looks at: the measures that have a margin."""
     values = figures.means | {name: estimate.value for name, estimate in figures.distances.items()}
-    return Scores(
-        model=reference,
-        values={of.get(name, name): value for name, value in values.items() if of.get(name, name) in MEASURES},
-        halves={of.get(name, name): value for name, value in figures.halves.items() if of.get(name, name) in MEASURES},
-    )
+    return Scores(model=reference, values={short(name): values[name] for name in figures.halves},
+                  halves={short(name): halves for name, halves in figures.halves.items()})
 
 
 def _promoted(work: UnderWay, challenger: Challenger, verdict: Verdict) -> tuple[bool, str]:

@@ -8,6 +8,7 @@ import yaml
 
 from translate.config import Pipeline, load_pipeline, validate
 from translate.errors import ConfigError, UsageError
+from translate.training.selection import check_best_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,10 @@ def resolve_training(name_or_path: str, overrides: Sequence[str], images: int | 
         _set(values["training"], path[1:], yaml.safe_load(text), override)
     if images is not None:
         values["training"]["images"] = images
-    return validate(Pipeline, values, f"{pipeline.name} with its overrides")
+    resolved = validate(Pipeline, values, f"{pipeline.name} with its overrides")
+    assert resolved.training is not None
+    check_best_by(resolved.training)
+    return resolved
 
 
 def _set(values: dict[str, Any], path: list[str], value: Any, override: str) -> None:  # noqa: ANN401 - any YAML value

@@ -13,6 +13,7 @@ from translate.config import Domains
 from translate.errors import DataError, ModelError, UnknownNameError, UsageError
 from translate.images.codec import encode
 from translate.images.picture import Picture
+from translate.metrics.contract import gated
 from translate.metrics.evaluate import Evaluator, _spread_out
 from translate.models import resnet, unet
 from translate.models.translator import ModelFacts, Translator
@@ -134,7 +135,7 @@ def test_mistakes_are_named(store):
 
 
 def test_every_figure_is_independent_of_order(store):
-    every = {"metrics": ("kid", "fid", "paired", "content", "artefacts"), "source": "flat", "target": "solid",
+    every = {"chosen": ("kid", "fid", "paired", "content", "artefacts"), "source": "flat", "target": "solid",
              "pairs": True, "size_px": 64}
     found = evaluate(translator(), store, **every)
     other = evaluate(translator(), filled("turned", [4, 2, 0, 3, 1]), **every)
@@ -226,16 +227,16 @@ def test_a_network_in_train_mode_is_scored_in_evaluation_mode(store):
 
 def test_only_what_was_chosen_is_measured(store):
     options = {"source": "flat", "target": "solid", "size_px": 64}
-    found = evaluate(translator(), store, pairs=True, metrics=["paired"], judge="mobilenet-v2", **options)
+    found = evaluate(translator(), store, pairs=True, chosen=["paired"], judge="mobilenet-v2", **options)
     assert (found.output.distances, found.floor) == ({}, {})
     assert set(found.output.means) == {"layer_distance", "l1", "psnr_db", "ssim"}
     assert found.judge == "mobilenet-v2"
-    assert set(evaluate(translator(), store, pairs=False, metrics=["fid"], judge="mobilenet-v2", **options)
+    assert set(evaluate(translator(), store, pairs=False, chosen=["fid"], judge="mobilenet-v2", **options)
                .output.distances) == {"fid-mobilenet-v2"}
     with pytest.raises(UnknownNameError, match="unknown metric 'fidd'; known: artefacts, content, fid, kid, paired"):
-        Evaluator(store, pairs=True, metrics=["kid", "fidd"], **options)
+        Evaluator(store, pairs=True, chosen=["kid", "fidd"], **options)
     with pytest.raises(UsageError, match="'paired' compares with answers; add --paired"):
-        Evaluator(store, pairs=False, metrics=["paired"], **options)
+        Evaluator(store, pairs=False, chosen=["paired"], **options)
 
 
 def test_halves_are_the_same_images_for_every_translator(store):
@@ -243,7 +244,7 @@ def test_halves_are_the_same_images_for_every_translator(store):
     options = {"source": "flat", "target": "solid", "pairs": True, "size_px": 64}
     found = evaluate(translator(identity=True), store, halves=6, **options)
     output, nothing = found.output.halves, found.nothing.halves
-    assert output.keys() == nothing.keys() == (found.output.means.keys() - {"variety"}) | {KID}
+    assert output.keys() == nothing.keys() == {KID if each.name == "kid" else each.name for each in gated()}
     for name, values in nothing.items():
         assert len(values) == 6
         assert output[name] == pytest.approx(values, abs=1e-3)
