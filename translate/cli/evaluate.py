@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translate.cli import console
+from translate.cli._evaluation_set import HeldOutOf, Layout, Paired, Pairs, Places, Source, Target, WorkingSize
 from translate.cli._figures import better, figure
-from translate.cli._options import bounds
 from translate.metrics.contract import metrics as known_metrics
 
 if TYPE_CHECKING:
@@ -20,19 +20,17 @@ if TYPE_CHECKING:
 def evaluate(
     model: Annotated[str, typer.Option(metavar="NAME@VERSION", help="A model of the registry, or a path.")],
     data: Annotated[str, typer.Option(metavar="URL", help="Folder, s3://bucket/prefix/ ... of the set.")],
-    source: Annotated[str, typer.Option(metavar="FOLDER", help="Test images to translate, inside the set.")],
-    target: Annotated[str, typer.Option(metavar="FOLDER", help="Test images of the target domain.")],
-    paired: Annotated[
-        bool, typer.Option("--paired", help="Target images are the answers to the source images of the same name.")
-    ] = False,
+    pipeline: HeldOutOf = None,
+    layout: Layout = "folders",
+    source: Source = None,
+    target: Target = None,
+    pairs: Pairs = None,
+    paired: Paired = False,
     real: Annotated[
         str | None,
         typer.Option(metavar="FOLDER", help="Other real images of the target domain: what they score is shown."),
     ] = None,
-    size: Annotated[
-        int,
-        typer.Option(callback=bounds(32), metavar="N", help="Working size in pixels: centre squares of this side."),
-    ] = 128,
+    size: WorkingSize = None,
     metrics: Annotated[
         str | None,
         typer.Option(metavar="LIST", help=f"Some of {', '.join(known_metrics())}, with commas between. Default: all "
@@ -60,8 +58,9 @@ def evaluate(
     translator = open_model(model, registry)
     store = open_input(data, endpoint_url=endpoint_url)
     chosen = None if metrics is None else [name.strip() for name in metrics.split(",")]
-    evaluator = Evaluator(store, source=source, target=target, pairs=paired, size_px=size, real=real, judge=judge,
-                          chosen=chosen)
+    places = Places(pipeline, layout, source, target, pairs, paired)
+    images = places.list(store, translator.facts.domains)
+    evaluator = Evaluator(store, images, size_px=places.size_px(size), real=real, judge=judge, chosen=chosen)
     with console.progress("evaluate", as_json=as_json) as report:
         found = evaluator.evaluate(translator, report)
     if as_json:

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from translate import lookup
 from translate.datasets.folder import centre_square, image_keys, read_pixels
-from translate.errors import DataError, ModelError, UsageError
+from translate.datasets.layout import Source
+from translate.errors import ModelError, UsageError
 from translate.images.resize import resize
 from translate.images.tensors import to_channels, to_tensor
 from translate.metrics.contract import Distance, OfSets, Seen, measures, measures_of, metrics
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from translate.datasets.evaluation_set import EvaluationSet
+    from translate.datasets.layout import Images
     from translate.metrics.contract import Measure
     from translate.metrics.subsets import Estimate
     from translate.metrics.tally import Figures
@@ -72,9 +75,9 @@ class Evaluation:
     data: str
     """URL of the set."""
     source: str
-    """Folder of the images that were translated."""
+    """Where the images lie that were translated, see `translate.datasets.evaluation_set.EvaluationSet`."""
     target: str
-    """Folder of those compared with."""
+    """Where those lie that they were compared with."""
     paired: bool
     images_digest: str
     """``sha256:<hex>`` of all of these images at the working size: the same wherever they lie."""
@@ -96,24 +99,21 @@ class _Reference:
 class Evaluator:
     """Scores any number of translators on the same images; real images are read and looked at once.
 
-    ``source``, ``target``: folders of the store, the images to translate and those to compare with. ``pairs``: the
-    folders hold the same names, and the target is the answer. ``limit``: at most so many images of each folder,
-    evenly spread over the sorted names. ``real``: a folder with other real images of the target's domain.
+    ``images``: those of the store to translate and to compare with. ``limit``: at most so many of each side, evenly
+    spread over the sorted names. ``real``: a folder with other real images of the target's domain.
     ``judge``: a name for `open_features`; it is opened where a measure needs it. ``chosen``: names of metrics; None is
     all that apply, but those that are taken on request only. ``halves``: so many random halves are scored by
     themselves, too.
 
-    Raises `DataError` for too few or partnerless images, `UsageError` for a choice that can't be, `ModelError` for
+    Raises `DataError` for too few images, `UsageError` for a choice that can't be, `ModelError` for
     a judge without weights.
     """
 
     def __init__(
         self,
         store: ObjectStore,
+        images: EvaluationSet,
         *,
-        source: str,
-        target: str,
-        pairs: bool,
         size_px: int = 128,
         limit: int | None = None,
         real: str | None = None,
@@ -123,21 +123,21 @@ class Evaluator:
     ) -> None:
         if limit is not None and limit < LEAST_IMAGES:
             raise UsageError(f"a limit of {limit} images is too low; an evaluation needs at least {LEAST_IMAGES}")
-        self._measures = _chosen(chosen, pairs=pairs)
+        images.require(LEAST_IMAGES, "add images, or name a place with more")
+        self._measures = _chosen(chosen, pairs=images.pairs)
         # Networks draw weights before theirs are loaded; who trains must not notice.
         with torch.random.fork_rng(devices=[]):
             self._judge = open_features(judge) if any(each.judge for each in self._measures) else None
-        sources, targets = image_keys(store, source), image_keys(store, target)
-        _check(sources, targets, source, target, pairs=pairs)
-        self._sources = _spread_out(sources, limit)
-        self._targets = _spread_out(targets, limit)
-        self._others = _spread_out(image_keys(store, real), limit) if real is not None else {}
+        self._sources = _spread_out(images.sources, limit)
+        self._targets = _spread_out(images.targets, limit)
+        self._others = {} if real is None else _spread_out(
+            {name: Source(key) for name, key in image_keys(store, real).items()}, limit)
         self._store = store
-        self._source, self._target = source, target
-        self._pairs = pairs
+        self._images = images
+        self._pairs = images.pairs
         self._size_px = size_px
         self._halves = halves
-        self._kept: dict[str, Seen] = {}
+        self._kept: dict[Source, Seen] = {}
         self._kept_bytes = 0
         self._reference: _Reference | None = None
         self._digest = hashlib.sha256()
@@ -149,16 +149,16 @@ class Evaluator:
         Torch's global random state and the network's train or eval modes stay as they are. Raises `DataError` for
         an unreadable image, `ModelError` for an output that is not finite.
         """
-        step = _counter(report, self._images(first=self._reference is None))
+        step = _counter(report, self._total(first=self._reference is None))
         outputs, nothing = (Tally(self._measures, self._judge_name) for _ in range(2))
         targets = Rows(self._measures, "target")
         if self._reference is None:
             self._digest = hashlib.sha256()
-        for name, key in self._sources.items():
-            source = self._real(key)
+        for name, place in self._sources.items():
+            source = self._real(place)
             answer = self._real(self._targets[name]) if self._pairs else None
             with _evaluating(translator.network):
-                output = _translated(translator, source.image, key)
+                output = _translated(translator, source.image, place.key)
             outputs.add(source, self._look(output), answer)
             if self._reference is None:
                 nothing.add(source, source, answer)
@@ -175,7 +175,7 @@ class Evaluator:
             source_images=len(self._sources), target_images=len(self._targets),
             output=outputs.figures(against.targets, self._halves), nothing=against.nothing,
             mean_colour=against.mean_colour, floor=against.floor, real=against.real, remarks=against.remarks,
-            data=self._store.url, source=self._source, target=self._target, paired=self._pairs,
+            data=self._store.url, source=self._images.source, target=self._images.target, paired=self._pairs,
             images_digest="sha256:" + self._digest.hexdigest(),
         )
 
@@ -193,7 +193,7 @@ class Evaluator:
         features: Features = self._judge(seen.clamp(-1, 1))
         return Seen(image, features)
 
-    def _images(self, *, first: bool) -> int:
+    def _total(self, *, first: bool) -> int:
         """How many images a call looks at, a pair counted once."""
         unseen = len(self._others) + (0 if self._pairs else len(self._targets))
         return len(self._sources) + (unseen if first else 0)
@@ -201,9 +201,9 @@ class Evaluator:
     def _compared(self, nothing: Tally, targets: Rows, step: Callable[[], None]) -> _Reference:
         """Look at the real images that were not looked at yet; pairs' answers are among the ``targets`` already."""
         others = Rows(self._measures, "target")
-        for keys, into in (({} if self._pairs else self._targets, targets), (self._others, others)):
-            for name, key in keys.items():
-                image = _read(self._store, key, self._size_px)
+        for images, into in (({} if self._pairs else self._targets, targets), (self._others, others)):
+            for name, place in images.items():
+                image = _read(self._store, place, self._size_px)
                 if into is targets:
                     self._note(name, image)
                 into.add(self._look(image))
@@ -224,12 +224,12 @@ class Evaluator:
         compared = [each for each in self._measures if each.against in ("answer", "target")]
         if not any(each.against == "answer" for each in compared):
             return None
-        colours = [self._real(key).image.mean(dim=(2, 3), keepdim=True) for key in self._targets.values()]
+        colours = [self._real(place).image.mean(dim=(2, 3), keepdim=True) for place in self._targets.values()]
         picture = torch.cat(colours).mean(0, keepdim=True).expand(1, 3, self._size_px, self._size_px).contiguous()
         seen = self._look(picture)
         tally = Tally(compared, self._judge_name)
-        for key in self._targets.values():
-            answer = self._real(key)
+        for place in self._targets.values():
+            answer = self._real(place)
             tally.add(answer, seen, answer)
         return tally.figures(targets)
 
@@ -237,13 +237,13 @@ class Evaluator:
         self._digest.update(f"{name}\n".encode("utf-8", "surrogatepass"))
         self._digest.update(image.numpy().tobytes())
 
-    def _real(self, key: str) -> Seen:
+    def _real(self, place: Source) -> Seen:
         """A real image and what is seen in it; kept for the next evaluation while there is room."""
-        if key in self._kept:
-            return self._kept[key]
-        seen = self._look(_read(self._store, key, self._size_px))
+        if place in self._kept:
+            return self._kept[place]
+        seen = self._look(_read(self._store, place, self._size_px))
         if self._kept_bytes + seen.nbytes <= KEPT_BYTES:
-            self._kept[key] = seen
+            self._kept[place] = seen
             self._kept_bytes += seen.nbytes
         return seen
 
@@ -271,21 +271,11 @@ def _figure(measure: OfSets, outputs: Rows, targets: Rows) -> float:
     return measure.estimate(rows, wanted).value if isinstance(measure, Distance) else measure.value(rows, wanted)
 
 
-def _check(sources: dict[str, str], targets: dict[str, str], source: str, target: str, *, pairs: bool) -> None:
-    for folder, keys in ((source, sources), (target, targets)):
-        if len(keys) < LEAST_IMAGES:
-            raise DataError(f"{folder} holds {len(keys)} images; an evaluation needs at least {LEAST_IMAGES}")
-    lonely = sorted(sources.keys() ^ targets.keys())
-    if pairs and lonely:
-        raise DataError(f"{len(lonely)} images of {source} and {target} have no partner of the same name: "
-                        f"{', '.join(lonely[:5])}; add the missing halves or leave --paired out")
-
-
-def _spread_out(keys: dict[str, str], limit: int | None) -> dict[str, str]:
-    if limit is None or len(keys) <= limit:
-        return keys
-    names = sorted(keys)
-    return {name: keys[name] for name in (names[i * len(names) // limit] for i in range(limit))}
+def _spread_out(images: Images, limit: int | None) -> Images:
+    if limit is None or len(images) <= limit:
+        return images
+    names = sorted(images)
+    return {name: images[name] for name in (names[i * len(names) // limit] for i in range(limit))}
 
 
 def _counter(report: Listener, total: int) -> Callable[[], None]:
@@ -299,8 +289,8 @@ def _counter(report: Listener, total: int) -> Callable[[], None]:
     return step
 
 
-def _read(store: ObjectStore, key: str, size_px: int) -> Tensor:
-    square = centre_square(read_pixels(store, key))
+def _read(store: ObjectStore, place: Source, size_px: int) -> Tensor:
+    square = centre_square(place.cut(read_pixels(store, place.key)))
     return to_tensor(resize(square, size_px, size_px, how="lanczos")).unsqueeze(0)
 
 

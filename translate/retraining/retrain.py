@@ -109,6 +109,8 @@ def retrain(
     if plan.due is not None and if_due and not plan.due.due:
         return Outcome("not_due", (plan.due.words,), None, plan.due, None)
     if dry_run:
+        if plan.snapshot is not None:
+            steps.check_images(pipeline, plan.snapshot, PatientStore(open_input(data), known=False))
         return Outcome("planned", _told(plan, pipeline), None, plan.due, None)
     train = find_train(workers, device)
     if plan.unfinished is None or Journal(store).read(plan.id, TrainedModels) is None:

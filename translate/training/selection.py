@@ -8,9 +8,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from translate.config import Domains
+from translate.datasets.evaluation_set import held_out
 from translate.errors import ConfigError
 from translate.metrics.contract import measures, short
-from translate.metrics.evaluate import Evaluator
+from translate.metrics.evaluate import LEAST_IMAGES, Evaluator
 from translate.models.translator import ModelFacts, Translator
 
 if TYPE_CHECKING:
@@ -46,17 +47,13 @@ class Selection:
         self._evaluators: dict[str, Evaluator] = {}
         if self._config is None:
             return
-        folders = {"a": training.data.test_a, "b": training.data.test_b}
-        pairs = training.data.kind == "paired"
         check_best_by(training)
         self._best_by = self._config.best_by
-        for role, (source, target) in directions.items():
-            here, there = folders[source], folders[target]
-            if here is None or there is None:
-                raise ConfigError("training.evaluation needs held-out images: name their folders in "
-                                  "training.data.test_a and test_b")
-            self._evaluators[role] = Evaluator(data, source=here, target=there, pairs=pairs,
-                                               size_px=training.data.crop_px, limit=self._config.images)
+        for role, (source, _) in directions.items():
+            images = held_out(data, training.data, "a" if source == "a" else "b")
+            images.require(LEAST_IMAGES, "add held-out images, or leave training.evaluation out")
+            self._evaluators[role] = Evaluator(data, images, size_px=training.data.crop_px,
+                                               limit=self._config.images)
 
     def evaluate(self, generators: Mapping[str, nn.Module]) -> dict[str, Evaluation]:
         """The figures of every direction's generator, by role; none without ``training.evaluation``."""
