@@ -10,7 +10,7 @@ from translate.errors import ConfigError, DataError, UsageError
 
 if TYPE_CHECKING:
     from translate.config import Data
-    from translate.datasets.layout import Images
+    from translate.datasets.layout import Finding, Images
     from translate.stores.contract import ObjectStore
 
 PAIR_PARTS = {"side_by_side": ("left", "right"), "manifest": ("a", "b")}
@@ -38,7 +38,7 @@ class EvaluationSet:
 def in_folders(store: ObjectStore, source: str, target: str, *, paired: bool) -> EvaluationSet:
     """Two folders of a store; ``paired``: they hold the same names.
 
-    Raises `UsageError` if it is the same folder, `DataError` if one is empty or a half of a pair is missing.
+    Raises `UsageError` if it is the same folder, `DataError` if a half of a pair is missing.
     """
     if source.strip("/") == target.strip("/"):
         raise UsageError(f"source and target are the same folder, {source!r}: each image would be compared with "
@@ -46,7 +46,7 @@ def in_folders(store: ObjectStore, source: str, target: str, *, paired: bool) ->
                          "file, the layout side_by_side")
     lister = Lister(store)
     sources, targets = lister.two_folders(source, target, paired=paired)
-    refuse(store, lister.findings)
+    refuse(store, _but_empty(lister.findings))
     return EvaluationSet(sources, targets, pairs=paired, source=source, target=target)
 
 
@@ -61,7 +61,7 @@ def in_pairs(store: ObjectStore, layout: Literal["side_by_side", "manifest"], pa
         raise UsageError(f"with layout {layout} the source is {parts[0]} or {parts[1]}; got {source!r}")
     lister = Lister(store)
     first, second = lister.pairs(layout, pairs, left="a")
-    refuse(store, lister.findings)
+    refuse(store, _but_empty(lister.findings))
     (sources, targets), target = ((first, second), parts[1]) if source == parts[0] else ((second, first), parts[0])
     return EvaluationSet(sources, targets, pairs=True, source=f"{pairs}, {source}", target=f"{pairs}, {target}")
 
@@ -82,3 +82,8 @@ def held_out(store: ObjectStore, data: Data, source: Literal["a", "b"]) -> Evalu
                           "test_b")
     here, there = (data.test_a, data.test_b) if source == "a" else (data.test_b, data.test_a)
     return in_folders(store, here, there, paired=data.kind == "paired")
+
+
+def _but_empty(findings: list[Finding]) -> list[Finding]:
+    """Without the empty places: `EvaluationSet.require` says how many images there have to be."""
+    return [finding for finding in findings if finding.code != "folder.empty"]

@@ -77,9 +77,10 @@ MEASURES = (
     # Without a margin: a network that gives drawings their colours is not worse for it.
     OfSets(name="chroma_kept", title="colourfulness against the input's", note="below 1 is faded, above 1 is gaudier",
            better="near 1", against="source", row=_chroma, value=ratio_of_means),
+    # Without a margin, as it is noise where the inputs are about equally bright.
     OfSets(name="brightness_correlation", title="brightness follows the input's",
            note="near 0: every picture is about as bright, whatever went in", better="higher", against="source",
-           margin=0.1, row=lambda image: brightness(image.unit), value=correlation),
+           row=lambda image: brightness(image.unit), value=correlation),
     OfImages(name="brightness_change_levels", title="change of brightness, levels", note="of 255, darker or brighter",
              better="lower", against="source", margin=5.0,
              value=lambda output, source: (brightness(output.unit) - brightness(source.unit)).abs()),
