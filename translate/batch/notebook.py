@@ -14,14 +14,18 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from translate.batch.manifest import Item
 from translate.errors import StoreError
+from translate.progress import Progress, silent
+from translate.records.history import is_finished, read_ledger, read_plan, run_names
+from translate.records.manifest import Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from translate.batch.ledger import Entry, Outcome
+    from translate.progress import Listener
     from translate.provenance import Work
+    from translate.records.ledger import Entry, Outcome
+    from translate.stores.contract import ObjectStore
 
 CACHE_KIB = 64 * 1024
 """Memory for the pages of the database."""
@@ -141,6 +145,24 @@ class Notebook:
     def _one(self, query: str, *values: bytes) -> Any:  # noqa: ANN401 - a row has a type for each column
         with _room():
             return self._rows.execute(query, values).fetchone()
+
+
+def note_history(store: ObjectStore, notebook: Notebook, listener: Listener = silent) -> None:
+    """Take down the ledgers of every run at a destination, in the order of the runs: the later outcome counts.
+
+    What a notebook has of finished runs is not read again.
+    """
+    done, unbroken = 0, True
+    for run in run_names(store, after=notebook.finished_to):
+        unbroken = unbroken and is_finished(store, run)
+        if (record := read_plan(store, run)) is None:
+            continue
+        for _, entries in read_ledger(store, run):
+            notebook.note_past(entries, record.work, record.work_digest)
+            done += len(entries)
+            listener(Progress(done, None, "outcomes", "reading what earlier runs did"))
+        if unbroken:
+            notebook.finished_to = run
 
 
 def _pack(key: str) -> bytes:

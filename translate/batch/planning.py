@@ -13,13 +13,13 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
 from translate.batch.conflicts import Collisions, OtherWork
-from translate.batch.layout import RESERVED
-from translate.batch.manifest import Item, target
 from translate.batch.others import Others
 from translate.errors import NotFoundError, UsageError
 from translate.images.codec import has_image_extension
 from translate.progress import Progress, silent
 from translate.provenance import Considered
+from translate.records.layout import RESERVED
+from translate.records.manifest import Item, target
 from translate.stores.contract import ObjectInfo
 
 if TYPE_CHECKING:

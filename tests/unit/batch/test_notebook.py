@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translate.batch.ledger import Entry
-from translate.batch.manifest import Item
 from translate.batch.notebook import Notebook, Past
 from translate.provenance import Work
+from translate.records.ledger import Entry
+from translate.records.manifest import Item
 
 WORK = Work(model="a@1", model_digest="sha256:00", size="native", format="keep", quality=92, pixels="exact",
             engine="torch-float32")
@@ -75,7 +75,7 @@ def test_a_full_temporary_folder_is_named(tmp_path):
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
         "from translate.batch import notebook; from translate.errors import StoreError\n"
-        "from translate.batch.manifest import Item\n"
+        "from translate.records.manifest import Item\n"
         "notebook.CACHE_KIB = 100\n"
         "try:\n    notebook.Notebook().note_planned(Item(f'{i:099d}', 'e', 1, 'x', 'png') for i in range(50_000))\n"
         "except StoreError as error:\n    print(error); sys.exit(error.exit_code)"

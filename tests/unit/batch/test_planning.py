@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from translate.batch.ledger import Entry
-from translate.batch.manifest import Item
 from translate.batch.notebook import Notebook, Past
 from translate.batch.planning import Selection, decide, make_plan, parse_keys
 from translate.errors import UsageError, WorkDigestError
 from translate.provenance import Work
+from translate.records.ledger import Entry
+from translate.records.manifest import Item
 from translate.stores import open_store
 
 WORK = Work(

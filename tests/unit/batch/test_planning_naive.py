@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from translate.batch.conflicts import Collisions
-from translate.batch.ledger import Entry
-from translate.batch.manifest import Item, target
 from translate.batch.notebook import Notebook, Past
 from translate.batch.planning import Selection, decide, make_plan
 from translate.errors import UsageError, WorkDigestError
 from translate.images.codec import has_image_extension
 from translate.provenance import Work
+from translate.records.ledger import Entry
+from translate.records.manifest import Item, target
 from translate.stores.contract import ObjectInfo
 
 WORKS = [

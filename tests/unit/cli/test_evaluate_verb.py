@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 import typer
-import yaml
 from typer.testing import CliRunner
 
 from translate.cli._evaluation_set import _data_of
@@ -23,6 +22,7 @@ from translate.images.picture import Picture
 from translate.models import resnet
 from translate.models.translator import ModelFacts
 from translate.registry import ModelRegistry
+from translate.yaml_text import write_yaml
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def beside(arguments):
         (folder / "beside" / f"{index}.png").write_bytes(png)
     values = load_pipeline("facades").model_dump(mode="json")
     values["training"]["data"] |= {"test_pairs": "beside", "left": "b", "crop_px": 48, "short_side_px": [48, 48]}
-    (folder / "mine.yaml").write_text(yaml.safe_dump(values))
+    (folder / "mine.yaml").write_text(write_yaml(values))
     return arguments[: arguments.index("--source")], str(folder / "mine.yaml")
 
 

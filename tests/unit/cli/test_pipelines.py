@@ -2,11 +2,11 @@
 
 import json
 
-import yaml
 from typer.testing import CliRunner
 
 from translate.cli.pipelines import app
 from translate.config import digest, parse_pipeline, pipeline_names
+from translate.yaml_text import read_yaml
 
 YAML = """
 name: test
@@ -39,7 +39,7 @@ def test_show_is_yaml_that_says_the_same(tmp_path):
     retraining = shown.retraining.model_copy(update={"gate": gate})
     assert shown.model_copy(update={"retraining": retraining}) == parse_pipeline(YAML, "here")
     assert first == f"# digest: {digest(shown.model_dump(mode='json'))}"
-    assert yaml.safe_load(rest)["run"]["quality"] == 92, "defaults are spelled out"
+    assert read_yaml(rest, "there")["run"]["quality"] == 92, "defaults are spelled out"
 
 
 def test_show_as_json(tmp_path):
