@@ -20,8 +20,8 @@ LEAST_SIZE_PX = 32
 
 Layout = Annotated[
     Literal["folders", "side_by_side", "manifest"],
-    typer.Option(help="How the images lie: folders (--source, --target); pairs side by side in the files of the folder "
-                      "--pairs; or in the rows of the CSV or Parquet file --pairs."),
+    typer.Option(metavar="NAME", help="How the images lie: folders (--source, --target); side_by_side, pairs in the "
+                                      "files of the folder --pairs; manifest, in the rows of the file --pairs."),
 ]
 Pairs = Annotated[
     str | None, typer.Option(metavar="PLACE", help="Folder or manifest of pairs, with --layout side_by_side, manifest.")
