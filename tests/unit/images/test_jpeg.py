@@ -61,7 +61,7 @@ def test_a_part_that_is_wrong_is_refused(kind, how):
 
 
 def test_the_message_says_what_libjpeg_said():
-    with pytest.raises(ItemError, match="premature end of data segment|extraneous bytes") as caught:
+    with pytest.raises(ItemError, match=r"premature end of data segment|extraneous bytes") as caught:
         decode(harmed(PHOTO, len(PHOTO) // 2, "lost"))
     assert caught.value.code == "input.damaged"
 
