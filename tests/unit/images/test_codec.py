@@ -414,9 +414,9 @@ class TestGif:
     def test_a_million_frames(self):
         data = saved(self.frame(8), "GIF", save_all=True, append_images=[self.frame(8, 0)], disposal=2)
         last = data[data.rindex(b"\x21\xf9") : -1]
-        many, start = data[:-1] + last * 1_000_000 + b";", time.perf_counter()
+        many, start = data[:-1] + last * 1_000_000 + b";", time.process_time()
         assert decode(many).notes == ("first_frame",)
-        assert time.perf_counter() - start < 2
+        assert time.process_time() - start < 2
 
     def test_millions_of_tiny_blocks(self):
         comment = b"\x21\xfe" + b"\x01a" * 2_500_000 + b"\0"

@@ -121,9 +121,9 @@ class TestCountedFirst:
         total = 2_500_000
         many = {tag: (4, [8] * total) for tag in tags} | {322: (4, [16]), 323: (4, [16])}
         data = tiff(np.zeros((8, 8, 3), np.uint8), photometric=2, tags=many)
-        peak_kib, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+        peak_kib, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
         assert code_of(data) == "input.too_slow"
-        assert time.perf_counter() - start < 0.5
+        assert time.process_time() - start < 0.5
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak_kib < 50_000
 
     def test_the_most_pieces_that_are_usual(self):
@@ -142,7 +142,7 @@ class TestCountedFirst:
         for _ in range(100_000):
             struct.pack_into("<I", data, len(data) - len(directory) + next_at, len(data))
             data += directory
-        start_s = time.perf_counter()
+        start_s = time.process_time()
         picture = decode(bytes(data))
-        assert time.perf_counter() - start_s < 0.5
+        assert time.process_time() - start_s < 0.5
         assert (picture.notes, int(picture.pixels.max())) == (("first_frame",), 7)
