@@ -126,7 +126,7 @@ def test_pictures_of_others(verify, made, tmp_path):
 def test_an_output_from_before_there_were_marks(verify, registry, tmp_path, monkeypatch):
     source, output = open_store(str(tmp_path / "in")), open_store(str(tmp_path / "out"))
     fill(source, 2)
-    monkeypatch.setattr("translate.batch.stages.to_xmp", lambda _mark: b"")
+    monkeypatch.setattr("translate.translation.core.to_xmp", lambda _mark: b"")
     translate(source, output, registry)
     code, out, _ = verify(tmp_path / "out")
     assert code == EXIT_ITEMS_FAILED

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from translate.batch import sampling, stages
+from translate.batch import sampling
 from translate.batch.worker import Task, read_calibrated
+from translate.config import PixelSettings
 from translate.engines.agreement import agreement_db, tolerance_db
 from translate.engines.calibration import IMAGES, calibrate
 from translate.engines.choice import choose, open_checked
@@ -20,6 +21,7 @@ from translate.models.foreign import SUFFIXES
 from translate.provenance import Work
 from translate.registry import ModelRegistry, open_model
 from translate.stores import open_store
+from translate.translation.core import marking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -141,15 +143,12 @@ def resolve_as_planned(job: RunRequest, record: PlanRecord) -> tuple[Task, Engin
 def _work(job: RunRequest, translator: Translator, engine: str) -> Work:
     settings = job.settings
     return Work(
+        **settings.model_dump(include=set(PixelSettings.model_fields) - {"size"}),
+        size=settings.size or translator.facts.size or "native",
         model=job.model if _is_path(job.model) else translator.facts.reference,
         model_digest=translator.facts.digest,
-        size=settings.size,
-        format=settings.format,
-        quality=settings.quality,
-        pixels=settings.pixels,
         engine=engine,
-        exif=settings.exif,
-        mark=stages.marking(),
+        mark=marking(),
     )
 
 

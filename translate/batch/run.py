@@ -20,7 +20,7 @@ from translate.batch.notebook import Notebook, note_history
 from translate.batch.planning import Plan
 from translate.batch.report import Highlights, write_page
 from translate.batch.resume import Rest, asked, find, read_begun
-from translate.errors import LockedError, StoreError
+from translate.errors import InvariantError, TranslateError
 from translate.progress import Progress, silent
 from translate.provenance import PlanRecord, RunSummary, versions
 from translate.records import layout, lease, manifest
@@ -69,6 +69,12 @@ class Prepared:
     def left(self) -> int:
         """How many images there are to do."""
         return self.plan.count - (self.begun.totals.count if self.begun else 0)
+
+    @property
+    def after_death(self) -> bool:
+        """Whether this goes on with a run whose process died: it has not given its lease back."""
+        lease = self.seen.lease if self.seen else None
+        return self.begun is not None and lease is not None and not lease.released
 
     @property
     def is_empty(self) -> bool:
@@ -154,7 +160,7 @@ def run(
     stalled.
     """
     assert not prepared.is_empty, "a run with nothing to do is no run"
-    chosen = open_executor(executor, workers, prepared.left, prepared.engine)
+    chosen = open_executor(executor, workers, prepared.left, prepared.engine, after_death=prepared.after_death)
     prepared = _with_sizes(prepared, chosen)
     assert prepared.seen is not None, "prepared with plan_only"
     run_id = prepared.begun.record.run if prepared.begun else layout.new_run_id()
@@ -174,7 +180,7 @@ def run(
 
 def _with_sizes(prepared: Prepared, executor: Executor) -> Prepared:
     """Workers elsewhere are given memory for pictures that are not large."""
-    from translate.batch.worker import LARGE_PIXELS  # loads torch, which takes seconds
+    from translate.translation.core import LARGE_PIXELS  # loads torch, which takes seconds
 
     if executor.name == "local" or prepared.begun:
         return prepared
@@ -218,13 +224,14 @@ def _run(
                 recorded += len(entries)
         if held is not None and held.lost:
             held.assure()  # says to whom
-    except (StoreError, LockedError) as error:
+    except TranslateError as error:
         raise type(error)(
             f"{error}\n{recorded} of {planned} images are done and recorded; the others will be tried "
             "when the same command runs again"
         ) from error
     if recorded < planned:
-        assert stopped(), f"{planned} images were planned, but {recorded} recorded"
+        if not stopped():
+            raise InvariantError(f"{planned} images were planned, but {recorded} are recorded")
         return Ended(None, totals, planned, begun)
     summary = _summary(prepared, record, held, chosen, totals, time.perf_counter() - start)
     _commit(summary, highlights, job)
@@ -292,7 +299,9 @@ def _summary(
 
 
 def _commit(summary: RunSummary, highlights: Highlights, job: RunRequest) -> None:
-    assert summary.ok + summary.failed + summary.skipped == summary.planned, "the counts do not add up"
+    if summary.ok + summary.failed + summary.skipped != summary.planned:
+        raise InvariantError(f"the counts do not add up: {summary.ok} ok, {summary.failed} failed, {summary.skipped} "
+                             f"skipped, {summary.planned} planned")
     job.output.put(
         layout.report_key(summary.run),
         write_page(summary, highlights, bare(job.source), bare(job.output)),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from translate.batch import stages
 from translate.errors import ItemError, NotFoundError
-from translate.images.codec import has_image_extension
+from translate.images import codec
 from translate.images.picture import Limits
 from translate.images.resize import resize
 from translate.records.layout import RESERVED
 from translate.shipped import shipped_folder
+from translate.translation.core import working_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -79,8 +79,8 @@ def _read(job: RunRequest, work: Work, keys: Iterable[str], count: int) -> list[
 
 
 def _at_working_size(job: RunRequest, work: Work, data: bytes) -> Pixels:
-    picture = stages.decode(data, limits_of(job), job.settings.frames)
-    return resize(picture.pixels, *stages.working_size(picture, work), how="auto")
+    picture = codec.decode(data, limits_of(job), frames=job.settings.frames)
+    return resize(picture.pixels, *working_size(picture, work), how="auto")
 
 
 def limits_of(job: RunRequest) -> Limits:
@@ -92,5 +92,5 @@ def _keys(source: ObjectStore, selection: Selection) -> Iterator[str]:
     keys = (info.key for info in source.list()) if selection.keys is None else iter(sorted(set(selection.keys)))
     return (
         key for key in keys
-        if has_image_extension(key) and not key.startswith(RESERVED) and selection.matches(key)
+        if codec.has_image_extension(key) and not key.startswith(RESERVED) and selection.matches(key)
     )

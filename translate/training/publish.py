@@ -64,6 +64,7 @@ def publish_direction(
         architecture=trained.architecture,
         config=trained.configs[role].model_dump(mode="json"),
         domains=Domains(a=words[source], b=words[target]),
+        size=pipeline.run.size,
         provenance={
             "code": translate.__version__,
             "torch": torch.__version__,

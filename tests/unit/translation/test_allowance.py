@@ -3,7 +3,7 @@
 import threading
 import time
 
-from translate.batch.allowance import Allowance
+from translate.translation.allowance import Allowance
 
 
 def holding(allowance: Allowance, size_bytes: int) -> tuple[threading.Thread, threading.Event, threading.Event]:
