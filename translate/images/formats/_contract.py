@@ -85,7 +85,8 @@ class _Text(str):
 
     __slots__ = ()
 
-    def encode(self, encoding: str = "", errors: str = "") -> bytes:  # noqa: ARG002 - Pillow asks for ASCII
+    def encode(self, encoding: str = "", errors: str = "") -> bytes:  # noqa: ARG002
+        """Not the ASCII that Pillow asks for."""
         return super().encode("latin-1", "replace")
 
 
