@@ -58,7 +58,7 @@ def train(
 ) -> None:
     """Train a translator; the same command again goes on where it was, and publishes once.
 
-    Exit codes: 0 done, 2 usage, 3 the training gave up, 4 storage, 130 and 143 stopped.
+    Exit codes: 0 done, 1 the training gave up, 2 usage, 4 storage, 130 and 143 stopped.
     """
     from translate.errors import UsageError
     from translate.registry import ModelRegistry, check_name
