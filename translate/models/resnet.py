@@ -58,8 +58,8 @@ class Config(ArchitectureConfig):
 
     @property
     def minimum_px(self) -> int:
-        """The blocks reflect one pixel below the downs, so two pixels must be there."""
-        return 2 * self.multiple
+        """The blocks reflect one pixel below the downs, so two pixels must be there; the grain reflects four."""
+        return max(2 * self.multiple, 2 * GRAIN_REACH_PX if self.grain else 0)
 
     @property
     def receptive_radius_px(self) -> int:
