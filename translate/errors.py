@@ -102,8 +102,8 @@ class ItemError(TranslateError):
     ``code`` is stable and documented: ``input.truncated``, ``input.empty``, ``input.not_an_image``,
     ``input.too_large``, ``input.unsupported_mode``, ``input.animated``, ``input.changed``, ``input.gone``,
     ``input.poison`` (workers died over it), ``output.invalid``, ``output.key_refused``, ``store.integrity``,
-    ``store.archived`` (has to be restored first), ``store.unavailable``, ``store.access``, ``signer.unavailable``;
-    ``output.exists`` is the code of a skipped one.
+    ``store.archived`` (has to be restored first), ``store.unavailable``, ``store.access``, ``signer.unavailable``,
+    ``internal.<stage>`` (an exception that nobody foresaw); ``output.exists`` is the code of a skipped one.
     """
 
     exit_code = EXIT_ITEMS_FAILED

@@ -71,6 +71,12 @@ class Prepared:
         return self.plan.count - (self.begun.totals.count if self.begun else 0)
 
     @property
+    def after_death(self) -> bool:
+        """Whether this goes on with a run whose process died: it has not given its lease back."""
+        lease = self.seen.lease if self.seen else None
+        return self.begun is not None and lease is not None and not lease.released
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing is to do: no image, nor the totals of a run that died before it wrote them."""
         return self.plan.count == 0
@@ -152,7 +158,7 @@ def run(
     stalled.
     """
     assert not prepared.is_empty, "a run with nothing to do is no run"
-    chosen = open_executor(executor, workers, prepared.left, prepared.engine)
+    chosen = open_executor(executor, workers, prepared.left, prepared.engine, after_death=prepared.after_death)
     prepared = _with_sizes(prepared, chosen)
     assert prepared.seen is not None, "prepared with plan_only"
     run_id = prepared.begun.record.run if prepared.begun else layout.new_run_id()
