@@ -110,7 +110,8 @@ def _in_int8(job: RunRequest, translator: Translator, alike: Sequence[str]) -> _
 
     images = sampling.spread_images(job, _work(job, translator, ""), IMAGES)
     calibrated = calibrate(translator, images)
-    if agreement_db(open_engine(name_of(calibrated), translator, calibrated), images) < tolerance_db("int8"):
+    engine = open_engine(name_of(calibrated), translator, calibrated)
+    if agreement_db(engine, translator, images) < tolerance_db(engine.precision):
         calibrated = calibrate(translator, images, finely=True)
     engine = open_checked(name_of(calibrated), translator, lambda: images, calibrated)
     return _Chosen(engine, f"engine {engine.name}, calibrated on {len(images)} images of the input", calibrated)

@@ -65,7 +65,7 @@ def choose(translator: Translator, device: Device, count: int, images: Images, s
         except UsageError as error:  # OpenVINO is there, but with one core
             refused.append(str(error))
             return None
-        db = agreement(engine, findings, samples if few else images)
+        db = agreement(engine, translator, findings, samples if few else images)
         if db >= tolerance_db(engine.precision):
             return engine
         refused.append(f"{name} is refused: {_disagreement(db, engine.precision)}")
@@ -90,20 +90,20 @@ def open_checked(name: str, translator: Translator, images: Images, calibrated: 
     """The engine that was asked for by name. Raises `UsageError` if it is too far from float32, and as `open_engine`
     does."""
     engine = open_engine(name, translator, calibrated)
-    db = agreement(engine, Findings(translator), images)
+    db = agreement(engine, translator, Findings(translator), images)
     if db < tolerance_db(engine.precision):
         raise UsageError(f"engine {name} is refused for this model: {_disagreement(db, engine.precision)}; take "
                          f"another, such as {'torch-float32' if engine.device == 'cpu' else '--device cpu'}")
     return engine
 
 
-def agreement(engine: Engine, findings: Findings, images: Images) -> float:
+def agreement(engine: Engine, translator: Translator, findings: Findings, images: Images) -> float:
     """PSNR in decibels against float32 on this machine, measured when the engine is first used with a model."""
     if engine.name == "torch-float32":
         return math.inf
     db = findings.get("db", engine.name)
     if db is None:
-        db = agreement_db(engine, images())
+        db = agreement_db(engine, translator, images())
         findings.note("db", engine.name, db)
     return db
 
