@@ -104,7 +104,11 @@ def test_neither_company_nor_threads_matter(name):
     x = torch.cat([picture(3), picture(3).flip(3), -picture(3)])
     together = it.translate(x)
     for index in range(3):
-        assert torch.equal(it.translate(x[index : index + 1])[0], together[index])
+        alone = it.translate(x[index : index + 1])[0]
+        if it.device == "cpu":
+            assert torch.equal(alone, together[index])
+        else:  # a GPU may compute another number of images another way
+            assert psnr_db(to_pixels(alone), to_pixels(together[index])) >= tolerance_db(it.precision)
     it.translate(picture(3, 37, 53))
     with ThreadPoolExecutor(4) as pool:
         for found in pool.map(it.translate, [x] * 4):
