@@ -53,8 +53,6 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON instead of words.")] = False,
 ) -> None:
     """Train a translator; the same command again goes on where it was."""
-    import yaml
-
     from translate.errors import UsageError
     from translate.registry import ModelRegistry, check_name
     from translate.stores import open_input, open_store
@@ -65,6 +63,7 @@ def train(
     from translate.training.resolve import resolve_training
     from translate.training.roles import read_beginning
     from translate.training.workers import find_train, refuse_gpu
+    from translate.yaml_text import write_yaml
 
     seeded = [] if seed is None else [f"train.seed={seed}"]
     resolved = resolve_training(pipeline, [*(set_ or []), *seeded], images)
@@ -84,7 +83,7 @@ def train(
         if as_json:
             console.result_json({"event": "plan", **values, "memory": asdict(memory)})
         else:
-            console.result(yaml.safe_dump(values, sort_keys=False).rstrip())
+            console.result(write_yaml(values).rstrip())
             console.result(f"# {memory.words()}")
         return
     run_training = find_train(workers, device)
