@@ -30,8 +30,8 @@ from training_set import picture, png
 
 from tests.benchmarks._machine import machine, row
 from translate.config import Training, validate
-from translate.engines.agreement import agreement_db, psnr_db, tolerance_db
-from translate.engines.opening import device_of, engine_names, open_engine
+from translate.engines.agreement import agreement_db, psnr_db
+from translate.engines.opening import declared, device_of, engine_names, open_engine
 from translate.engines.torch import TorchEngine
 from translate.errors import UsageError
 from translate.images.codec import decode
@@ -133,14 +133,14 @@ def pixels(table: Table, device: str, scale: Scale) -> None:
     for architecture in architectures("generator"):
         model = translator({"architecture": architecture, **scale.generator})
         for name in engine_names():
-            if device_of(name) != device or "int8" in name:
+            if device_of(name) != device or declared(name).precision == "int8":
                 continue
             try:
                 engine = open_engine(name, model)
             except UsageError as error:
                 print(error)
                 continue
-            found, least = agreement_db(engine, model, images), tolerance_db(engine.precision)
+            found, least = agreement_db(engine, model, images), declared(name).least_db
             table.judge(f"pixels of {architecture}, {name} against float32 of the processor", f"{found:.1f} dB",
                         f"at least {least:g}", holds=found >= least)
 
@@ -166,7 +166,7 @@ def core(table: Table, device: str, scale: Scale) -> None:
     which = [number % len(different) for number in range(scale.pictures)]
     for precision in PRECISIONS:
         engine = Batched(model, device=device, precision=precision)
-        what, least = f"core, resnet, {scale.px} x {scale.px}, {engine.name}", tolerance_db(precision)
+        what, least = f"core, resnet, {scale.px} x {scale.px}, {engine.name}", declared(engine.name).least_db
         worst, rates = {}, {}
         for count in BATCHES:
             engine.batch = count

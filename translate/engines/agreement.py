@@ -1,4 +1,4 @@
-"""How far an engine's pictures are from those of PyTorch in float32, and what is too far."""
+"""How far an engine's pictures are from those of PyTorch in float32 on the CPU."""
 
 from __future__ import annotations
 
@@ -19,17 +19,10 @@ if TYPE_CHECKING:
     from translate.engines.contract import Engine
     from translate.models.translator import Translator
 
-TOLERANCES_DB = {"float32": 60.0, "bfloat16": 40.0, "int8": 33.0}
-"""Least PSNR of 8-bit pixels. 60: one level in 16 pixels; 40: 2.5 levels; 33: 5.7 levels (root mean squares)."""
 IMAGES = 3
 """To compare; the worst of them counts."""
 MOST_PX = 256
 """Side of the part of each that is compared: float32 takes seconds for a large picture."""
-
-
-def tolerance_db(precision: str) -> float:
-    """Least agreement of an engine of that precision, in decibels."""
-    return TOLERANCES_DB[precision]
 
 
 def agreement_db(engine: Engine, translator: Translator, images: Sequence[NDArray[np.uint8]]) -> float:

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from translate.engines.agreement import agreement_db, tolerance_db
+from translate.engines.agreement import agreement_db
 from translate.engines.findings import Findings
-from translate.engines.opening import open_engine
+from translate.engines.opening import declared, open_engine
 from translate.engines.torch import engine_name, has_bfloat16, pick_device
 from translate.errors import UsageError
 from translate.images.tensors import to_channels, to_tensor
@@ -66,9 +66,9 @@ def choose(translator: Translator, device: Device, count: int, images: Images, s
             refused.append(str(error))
             return None
         db = agreement(engine, translator, findings, samples if few else images)
-        if db >= tolerance_db(engine.precision):
+        if db >= declared(name).least_db:
             return engine
-        refused.append(f"{name} is refused: {_disagreement(db, engine.precision)}")
+        refused.append(f"{name} is refused: {_disagreement(db, name)}")
         return None
 
     first = opened(usual)
@@ -91,8 +91,8 @@ def open_checked(name: str, translator: Translator, images: Images, calibrated: 
     does."""
     engine = open_engine(name, translator, calibrated)
     db = agreement(engine, translator, Findings(translator), images)
-    if db < tolerance_db(engine.precision):
-        raise UsageError(f"engine {name} is refused for this model: {_disagreement(db, engine.precision)}; take "
+    if db < declared(name).least_db:
+        raise UsageError(f"engine {name} is refused for this model: {_disagreement(db, name)}; take "
                          f"another, such as {'torch-float32' if engine.device == 'cpu' else '--device cpu'}")
     return engine
 
@@ -108,9 +108,10 @@ def agreement(engine: Engine, translator: Translator, findings: Findings, images
     return db
 
 
-def _disagreement(db: float, precision: str) -> str:
+def _disagreement(db: float, name: str) -> str:
+    least = declared(name)
     return (f"its pictures are {db:.1f} dB from those in float32 (PSNR, on real images), and "
-            f"{tolerance_db(precision):g} dB is the least for {precision}")
+            f"{least.least_db:g} dB is the least for {least.precision}")
 
 
 def _other() -> str | None:
