@@ -58,7 +58,7 @@ def test_a_phones_pictures_are_read_and_without_the_extra_counted_loudly(transla
     (source / "an_avif.avif").write_bytes((HEIF / "ten_bits.avif").read_bytes())
     flags = ("--input", source, "--output", output, "--fail-share", 1)
     with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "pi_heif", None)
+        patch.setitem(sys.modules, "pillow_heif", None)
         code, out, _ = translate_run(*flags)
     assert code == EXIT_OK
     assert "NOT READ: 2 HEIC images" in out

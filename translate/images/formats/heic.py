@@ -19,8 +19,8 @@ def _matches(data: bytes) -> bool:
 
 def _open(data: bytes) -> Header:
     try:
-        from pi_heif import options
-        from pi_heif.as_plugin import HeifImageFile
+        from pillow_heif import options
+        from pillow_heif.as_plugin import HeifImageFile
     except ImportError as error:
         raise ItemError("input.unsupported_mode", f"HEIC images are read with an extra package only: {_EXTRA}, or "
                                                   "convert it to JPEG") from error
@@ -29,7 +29,7 @@ def _open(data: bytes) -> Header:
     # Neither is asked for, and each is more of the file that is read.
     options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
     options.DECODE_THREADS = 1
-    image = HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call]
+    image = HeifImageFile(io.BytesIO(data))
     # The container says how the picture was held, not EXIF, and libheif has turned it.
     return _isobmff.properties(data).header(image, turned=1)
 
