@@ -306,8 +306,14 @@ class Pipeline(Frozen):
 
     @property
     def digest(self) -> str:
-        """``sha256:<hex>`` of all that changes pixels or weights: when it is retrained does not."""
-        return digest(self.model_dump(mode="json", exclude={"retraining"}))
+        """``sha256:<hex>`` of what decides pixels and weights: the model, how it is trained, the run's pixel settings.
+
+        Words for people, limits of a run, how often a training is looked at, and retraining are left out.
+        """
+        looks = {"sample_every_images", "checkpoint_every_images"}
+        training = None if self.training is None else self.training.model_dump(mode="json", exclude=looks)
+        return digest({"model": self.model, "trained_by": self.trained_by, "training": training,
+                       "run": self.run.model_dump(mode="json", include=set(PixelSettings.model_fields))})
 
     @model_validator(mode="after")
     def _one_training(self) -> Pipeline:

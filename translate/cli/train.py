@@ -52,7 +52,10 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON instead of words.")] = False,
 ) -> None:
-    """Train a translator; the same command again resumes it."""
+    """Train a translator; the same command again resumes it, and publishes once.
+
+    Exit codes: 0 done, 2 usage, 3 the training gave up, 4 storage, 130 and 143 stopped.
+    """
     from translate.errors import UsageError
     from translate.registry import ModelRegistry, check_name
     from translate.stores import open_input, open_store
