@@ -54,7 +54,7 @@ def train(
 ) -> None:
     """Train a translator; the same command again resumes it, and publishes once.
 
-    Exit codes: 0 done, 2 usage, 3 the training gave up, 4 storage, 130 and 143 stopped.
+    Exit codes: 0 done, 1 the training gave up, 2 usage, 4 storage, 130 and 143 stopped.
     """
     from translate.errors import UsageError
     from translate.registry import ModelRegistry, check_name
