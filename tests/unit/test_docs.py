@@ -6,6 +6,8 @@ import shlex
 import pytest
 from manifests import FOLDER, GUIDES, TOP, parse, shown, verb
 
+from translate import errors
+
 SPAN = re.compile(r"(?<!`)`(translate [^`]+)`(?!`)")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)?(?:#([^)\s]+))?\)")
 ROOMS = [path for folder in ("translate", "pipelines", "configs", "tests")
@@ -63,3 +65,9 @@ def test_links_lead_somewhere(path):
         assert page.exists(), target
         if heading:
             assert heading in headings(page), f"{target}#{heading}"
+
+
+def test_every_exit_code_stands_on_one_page():
+    text = (TOP / "docs/production.md").read_text(encoding="utf-8").partition("## Exit codes")[2]
+    told = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", text, re.MULTILINE) for code in row.split(", ")}
+    assert told == {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
