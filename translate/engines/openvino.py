@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import queue
+import sys
 import tempfile
 import zipfile
 from hashlib import sha256
@@ -132,7 +133,10 @@ def has_bfloat16() -> bool:
 
 
 def load() -> Any:  # noqa: ANN401 - a module
-    """The package, which is not always installed. Raises `UsageError`."""
+    """The package, which is not always installed, and which reports nothing to its makers. Raises `UsageError`."""
+    # OpenVINO and NNCF send their use to an analytics service and keep an identifier in the home folder, unless this
+    # module of theirs is missing.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # None: as if not installed
     try:
         import openvino
     except ModuleNotFoundError as error:

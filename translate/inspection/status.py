@@ -149,7 +149,8 @@ def _held(store: ObjectStore, record: PlanRecord) -> lease.Seen | None:
     seen = lease.read(store)
     if seen.lease is None or seen.lease.released or seen.lease.run != record.run or seen.modified_s is None:
         return lease.Seen()
-    return seen if time.time() - seen.modified_s < _dead_after_s(seen.lease) else lease.Seen()
+    is_young = time.time() - seen.modified_s < _dead_after_s(seen.lease)
+    return seen if is_young and not lease.holder_is_gone(seen.lease) else lease.Seen()
 
 
 def _dead_after_s(held: lease.Lease) -> float:

@@ -57,6 +57,7 @@ def hold(store: ObjectStore, run: str, seen: Seen) -> Iterator[Held | None]:
         run=run,
         host=socket.gethostname(),
         pid=os.getpid(),
+        machine=leases.this_machine(),
         user=user_name(),
         version=translate.__version__,
         expires_after_s=leases.EXPIRES_AFTER_S,

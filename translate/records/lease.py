@@ -11,8 +11,10 @@ then do the same work twice, to the same bytes.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
@@ -45,6 +47,8 @@ class Lease(Record):
     run: str
     host: str
     pid: int
+    machine: str = ""
+    """Where the process can be looked for, see `this_machine`; empty where that is not known."""
     user: str
     version: str
     """Version of this program."""
@@ -95,7 +99,7 @@ def look(store: ObjectStore) -> Seen:
 def refuse_if_held(store: ObjectStore, seen: Seen) -> None:
     """Raise `LockedError` if the lease was neither released nor has expired."""
     lease = seen.lease
-    if lease is None or lease.released:
+    if lease is None or lease.released or holder_is_gone(lease):
         return
     store.put(PROBE, b"")
     now_s = store.head(PROBE).modified_s
@@ -112,6 +116,31 @@ def refuse_if_held(store: ObjectStore, seen: Seen) -> None:
         "Run the same command again when that run has ended, or, if it has died, from then on; or choose another "
         "output"
     )
+
+
+def this_machine() -> str:
+    """Start of this machine and namespace of its processes: where they are equal, a process id means one process.
+
+    Empty where the system does not tell (other systems than Linux).
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - no file that a Path could name
+    except OSError:
+        return ""
+
+
+def holder_is_gone(lease: Lease) -> bool:
+    """Whether the holder was a process of this machine and is no more; nobody waits for its lease to expire then."""
+    if not lease.machine or lease.machine != this_machine():
+        return False
+    try:
+        os.kill(lease.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # another user's
+        return False
+    return False
 
 
 def place(store: ObjectStore) -> str:
