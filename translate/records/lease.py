@@ -1,7 +1,7 @@
 """One run at a time per output: a lease beside the outputs, ``_translate/lease.json``.
 
 It is taken by a put that applies only if nobody wrote it since it was looked at, so of any number of rivals one
-wins; renewed by compare-and-swap while the run goes on; and marked as released at its end, never removed, so
+wins; renewed by compare-and-swap while the run is at work; and marked as released at its end, never removed, so
 that its fencing number only grows. A holder that dies renews no more, and the next run takes over.
 
 How old a lease is, is the difference between two times of the store's own clock; clocks of machines don't
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 KEY = RESERVED + "lease.json"
 EXPIRES_AFTER_S = 120.0
-"""A holder that has not renewed its lease for so long has lost it to whoever comes."""
+"""A lease that was not renewed for so long has expired: the next run may take it."""
 CLOCK_STEP_S = 1.0
-"""S3 tells whole seconds."""
+"""The resolution of a store's times: S3 gives whole seconds."""
 
 
 class Lease(Record):
@@ -41,9 +41,9 @@ class Lease(Record):
 
     schema_version: int = Field(default=SCHEMA, le=SCHEMA)
     fence: int
-    """Fencing number: one more than that of the lease before."""
+    """Fencing number: one more than that of the previous lease."""
     token: str
-    """Of this holding alone: whoever reads it back knows its own."""
+    """Random, and different each time the lease is taken: by it a holder recognises its own lease."""
     run: str
     host: str
     pid: int
@@ -51,26 +51,26 @@ class Lease(Record):
     """Where the process can be looked for, see `this_machine`; empty where that is not known."""
     user: str
     version: str
-    """Of this program."""
+    """Version of this program."""
     expires_after_s: float
     held_s: float = 0.0
-    """For how long it had been held when this was written."""
+    """For how many seconds the lease had been held when this was written."""
     released: bool = False
 
     @property
     def holder(self) -> str:
-        """Who holds it, in words."""
+        """The holder of the lease, in words."""
         return f"run {self.run}, by {self.user} on {self.host} (process {self.pid}, translate {self.version})"
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The lease as it was found; all None if there was none."""
+    """The lease as it was found in the store; all fields are None if there was none."""
 
     lease: Lease | None = None
     etag: str | None = None
     modified_s: float | None = None
-    """When it was last renewed, by the store's clock."""
+    """When the lease was last renewed, in seconds since 1970 by the store's clock."""
 
 
 def read(store: ObjectStore) -> Seen:
@@ -144,7 +144,7 @@ def holder_is_gone(lease: Lease) -> bool:
 
 
 def place(store: ObjectStore) -> str:
-    """Where the lease lies, for people."""
+    """URL of the lease, for messages."""
     return f"{store.url.rstrip('/')}/{KEY}"
 
 
