@@ -85,6 +85,21 @@ def test_a_painting_keeps_the_scene_and_changes_the_surface(name, registry):
         assert (x - y).abs().mean() > 0.03  # and not the identity
 
 
+def test_a_painted_photograph_keeps_its_light_and_its_colours(registry):
+    pipeline = load_pipeline("photo2monet")
+    translator = registry.load(pipeline.model)
+    brightness = []
+    for x in samples(pipeline, 192):
+        with torch.inference_mode():
+            y = translator(x)
+        brightness.append((float(luma(x).mean()), float(luma(y).mean())))
+        colour = [float((image.amax(1) - image.amin(1)).mean()) for image in (x, y)]
+        assert colour[1] > 0.8 * colour[0]
+    before, after = np.array(brightness).T
+    assert np.corrcoef(before, after)[0, 1] > 0.9
+    assert np.abs(before - after).mean() < 15
+
+
 def test_a_sketch_becomes_coloured(registry):
     pipeline = load_pipeline("sketch2object")
     translator = registry.load(pipeline.model)
