@@ -46,12 +46,7 @@ def fluent_emoji(
 def painted(
     photos: Annotated[str, typer.Option(metavar="URL", help="Folder of photographs.")],
     into: Into,
-    versions: Annotated[
-        int,
-        typer.Option(callback=bounds(1), metavar="N",
-                     help="How often each is painted: once as it is, else in other light and colours."),
-    ] = 1,
-    seed: Annotated[int, typer.Option(callback=bounds(0), metavar="N", help="Of strokes, light and colours.")] = 0,
+    seed: Annotated[int, typer.Option(callback=bounds(0), metavar="N", help="Of the strokes.")] = 0,
     endpoint_url: EndpointUrl = None,
     as_json: AsJson = False,
 ) -> None:
@@ -61,8 +56,7 @@ def painted(
 
     store = open_store(into, endpoint_url=endpoint_url)
     with console.progress("painted", as_json=as_json) as report:
-        counts = prepare(open_input(photos, endpoint_url=endpoint_url), store, versions=versions, seed=seed,
-                         report=report)
+        counts = prepare(open_input(photos, endpoint_url=endpoint_url), store, seed=seed, report=report)
     _show(counts, into, as_json=as_json)
 
 
