@@ -20,10 +20,10 @@ from translate.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from translate.batch.ledger import Entry
-    from translate.batch.manifest import Item
     from translate.batch.worker import Task
     from translate.engines.torch import Device
+    from translate.records.ledger import Entry
+    from translate.records.manifest import Item
     from translate.registry import FetchedModel
 
 _OF_ONE_MACHINE = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CA_BUNDLE")

@@ -17,16 +17,16 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskErr
 
 from pipelines.cluster import in_one_line, is_lost, ours
 from translate.batch.executor import begun
-from translate.batch.ledger import unhappy
 from translate.errors import StoreError, TranslateError, UsageError
+from translate.records.ledger import unhappy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
     from pipelines._pool import Member, Pool
     from translate.batch.executor import Finished
-    from translate.batch.ledger import Entry
-    from translate.batch.manifest import Item, Unit
+    from translate.records.ledger import Entry
+    from translate.records.manifest import Item, Unit
 
 _log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from pipelines.cluster import nodes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from translate.batch.manifest import Item
     from translate.batch.worker import Task
     from translate.batch.workers import Workers
+    from translate.records.manifest import Item
 
 LOOK_EVERY_S = 1.0
 """Between two questions to Ray what is free."""

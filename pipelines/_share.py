@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.cluster import words_for_gpus
-from translate.batch.worker import LARGE_PIXELS
 from translate.engines.sizes import WHOLE_BYTES_PER_PIXEL_AND_CHANNEL
 from translate.engines.sweep import DEFAULT_WIDTH
+from translate.translation.core import LARGE_PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

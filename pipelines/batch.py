@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
     from translate.batch.executor import Finished
-    from translate.batch.ledger import Entry
-    from translate.batch.manifest import Unit
     from translate.batch.worker import Task
     from translate.batch.workers import Workers
     from translate.engines.torch import Device
+    from translate.records.ledger import Entry
+    from translate.records.manifest import Unit
 
 GROWTH_TIMEOUT_S = 300.0
 """A cluster without a free GPU may get one within this time."""

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from translate.batch.job import Job
 from translate.batch.planning import Selection
+from translate.batch.request import RunRequest
 from translate.config import Domains, Run
 from translate.models.contract import build, parse_config
 from translate.models.translator import ModelFacts
@@ -58,12 +58,13 @@ def fill(store: ObjectStore, count: int, **options: Any) -> list[str]:
     return sorted(keys)
 
 
-def make_job(source: ObjectStore, output: ObjectStore, registry: str, **changes: Any) -> Job:
-    """Build a job over two stores with the tiny model; ``changes`` go to `Job`, or to its settings or selection."""
+def make_job(source: ObjectStore, output: ObjectStore, registry: str, **changes: Any) -> RunRequest:
+    """A request over two stores with the tiny model; ``changes`` go to `RunRequest`, its settings or its selection."""
     settings = {k: changes.pop(k) for k in list(changes) if k in Run.model_fields}
     selection = {k: changes.pop(k) for k in list(changes) if k in Selection.__slots__}
     values: dict[str, Any] = {"pipeline": "", "model": "tiny", "registry_url": registry, **changes}
-    return Job(source=source, output=output, settings=Run(**settings), selection=Selection(**selection), **values)
+    request = {"source": source, "output": output, "settings": Run(**settings), "selection": Selection(**selection)}
+    return RunRequest(**request, **values)
 
 
 def contents(store: ObjectStore) -> dict[str, bytes]:

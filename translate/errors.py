@@ -7,20 +7,33 @@ A user's mistake never ends in a traceback: the CLI prints ``str(error)`` and ex
 from __future__ import annotations
 
 EXIT_OK = 0
+"""Done, or nothing to do."""
 EXIT_INTERNAL = 1
+"""A fault of the program, never anything else."""
 EXIT_USAGE = 2
+"""A mistake in the command, the pipeline, the model or the data; the message says what to change."""
 EXIT_ITEMS_FAILED = 3
+"""It ran, and the outcome is bad. ``run``, ``retry``: too many images failed. ``verify``: pictures are altered,
+unmarked or missing. ``data``: files cannot be read. ``doctor``: a problem was found. ``train``, ``retrain``,
+``schedule --once``: the training gave up."""
 EXIT_STORAGE = 4
+"""Storage, or a Ray cluster that was at work, could not be reached or refused."""
 EXIT_LOCKED = 5
+"""Somebody else is at work there, or was first."""
 EXIT_INTERRUPTED = 130
+"""Stopped by Ctrl-C: 128 and the number of SIGINT."""
 EXIT_BROKEN_PIPE = 141
 """Whoever read the output has closed it, as ``head`` does: 128 and the number of SIGPIPE."""
 EXIT_TERMINATED = 143
+"""Stopped by SIGTERM: 128 and its number."""
 
 class TranslateError(Exception):
     """Root of the tree. The message says what was wrong, what was expected and what to do."""
 
     exit_code = EXIT_INTERNAL
+
+class InvariantError(TranslateError):
+    """What must hold before something is committed does not hold: a fault of the program. Nothing was committed."""
 
 class UsageError(TranslateError):
     """A flag, name, path or combination that cannot work."""
@@ -48,6 +61,8 @@ class DataError(TranslateError):
 
 class TrainingError(TranslateError):
     """Training gave up (for example: the loss stayed non-finite)."""
+
+    exit_code = EXIT_ITEMS_FAILED
 
 class WorkersDiedError(TrainingError):
     """Workers of a training died again and again; from its last checkpoint the same may go on."""
@@ -79,7 +94,7 @@ class NoWorkersError(UsageError):
     """Ray cannot be reached, does not start, or has too few processors; another time the same may do."""
 
 class ClusterError(TranslateError):
-    """A cluster that jobs were sent to cannot be reached any more, refused, or lost one."""
+    """Ray was lost while a training ran on it; the same command resumes from the last checkpoint."""
 
     exit_code = EXIT_STORAGE
 
@@ -100,9 +115,10 @@ class ItemError(TranslateError):
     """One image could not be translated; an outcome of the job, not its end.
 
     ``code`` is stable and documented: ``input.truncated``, ``input.empty``, ``input.not_an_image``,
-    ``input.too_large``, ``input.unsupported_mode``, ``input.animated``, ``input.changed``, ``input.gone``,
-    ``input.poison`` (workers died over it), ``output.invalid``, ``output.key_refused``, ``store.integrity``,
-    ``store.archived`` (has to be restored first), ``store.unavailable``, ``store.access``, ``signer.unavailable``;
+    ``input.too_large``, ``input.too_slow``, ``input.damaged``, ``input.unsupported_mode``, ``input.animated``,
+    ``input.changed``, ``input.gone``, ``input.poison`` (workers died over it), ``output.invalid``,
+    ``output.key_refused``, ``store.integrity``, ``store.archived`` (has to be restored first), ``store.unavailable``,
+    ``store.access``, ``signer.unavailable``, ``internal.<stage>`` (an exception that nobody foresaw);
     ``output.exists`` is the code of a skipped one.
     """
 

@@ -1,7 +1,7 @@
 """The program as a library: what `translate.load_translator` returns.
 
-There is no second way from a picture to its translation: files are decoded and pictures translated by the stages of
-the batch job, on the engine that a job would choose here.
+There is no second way from a picture to its translation: it goes through the core that the batch job uses, on the
+engine that a job would choose here.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from translate.batch import stages
-from translate.batch.job import Job
 from translate.batch.planning import Selection
+from translate.batch.request import RunRequest
 from translate.batch.resolve import resolve
 from translate.config import Run, load_pipeline, pipeline_names, validate
 from translate.errors import UsageError
 from translate.images.picture import Picture
 from translate.stores import open_store
+from translate.translation.core import Core
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -39,17 +39,17 @@ class ImageTranslator:
     """
 
     def __init__(self, task: Task, engine: Engine) -> None:
-        self._task, self._engine = task, engine
+        self._core = Core(engine, task.work, task.sizes, task.limits, task.frames)
 
     @property
     def model(self) -> str:
         """What was loaded: ``name@version``, or the path of a model outside the registry."""
-        return self._task.work.model
+        return self._core.work.model
 
     @property
     def engine(self) -> str:
         """What makes the pixels, e.g. ``torch-bfloat16``."""
-        return self._engine.name
+        return self._core.engine.name
 
     def __repr__(self) -> str:
         """Model and engine."""
@@ -65,7 +65,7 @@ class ImageTranslator:
         a place cannot be read.
         """
         picture = _from_array(image) if isinstance(image, np.ndarray) else self._read(os.fspath(image))
-        translated = stages.translate(picture, self._engine, self._task.work, self._task.sizes)
+        translated = self._core.translate(picture)
         assert translated is not None, "nobody stops it"
         if translated.alpha is None:
             return translated.pixels
@@ -76,7 +76,7 @@ class ImageTranslator:
             place = open_store(place).url
         folder, _, name = place.rpartition("/")
         data = open_store(folder + "/").get(name).data
-        return stages.decode(data, self._task.limits, self._task.frames)
+        return self._core.decode(data)
 
 
 def open_translator(
@@ -90,7 +90,7 @@ def open_translator(
         raise UsageError(f"pipeline {name!r} has no model yet; train one, and load that by its name")
     settings = (pipeline.run if pipeline else Run()).model_dump()
     nowhere = open_store("memory://nowhere/")
-    job = Job(
+    job = RunRequest(
         pipeline=pipeline.name if pipeline else "",
         source=nowhere,
         output=nowhere,

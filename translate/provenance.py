@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 import translate
-from translate.config import Frozen, digest
+from translate.config import Frozen, PixelSettings, digest
 
 SCHEMA = 1
 """Of the records under ``_translate/``; raised when a reader of the old ones would go wrong."""
@@ -25,27 +25,28 @@ PACKAGES = ("torch", "numpy", "opencv-python-headless", "pillow", "ray")
 """Whose versions a run notes down."""
 
 
+_FIRST = ("size", "format", "quality", "pixels")
+"""The settings that `Work.digest` always covers."""
+
+
 class Record(Frozen):
     """Base of what is read back later: fields that a newer version added are passed over."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
-class Work(Record):
+class Work(PixelSettings, Record):
     """What decides an output's pixels and its mark, given its source."""
+
+    model_config = Record.model_config
 
     model: str
     """``name@version`` or the path it was read from; for people, not part of the digest. Its last part
     stands in the mark."""
     model_digest: str
     """``sha256:<hex>`` of the file of the weights, see `translate.models.bundle`."""
-    size: int | Literal["native"]
+    size: int | Literal["native"] = "native"
     """Working size: short side in pixels, or the image's own."""
-    format: Literal["keep", "png", "jpeg", "webp", "tiff"]
-    quality: int
-    exif: Literal["drop", "keep"] = "drop"
-    """Whether outputs carry EXIF of their sources."""
-    pixels: Literal["exact", "compat"]
     engine: str
     """Engine with its precision, e.g. ``torch-bfloat16``."""
     mark: str = "none"
@@ -55,9 +56,10 @@ class Work(Record):
     @property
     def digest(self) -> str:
         """``sha256:<hex>`` of everything but the model's name."""
-        # What all outputs were before there was a choice is left out, so that those stay the same work.
-        left_out = {"model", "exif"} if self.exif == "drop" else {"model"}
-        return digest(self.model_dump(exclude=left_out))
+        # A setting that was added later is left out at its default, so that earlier outputs stay the same work.
+        defaults = {name: field.default for name, field in PixelSettings.model_fields.items()}
+        later = {name for name, default in defaults.items() if name not in _FIRST and getattr(self, name) == default}
+        return digest(self.model_dump(exclude={"model", *later}))
 
     @property
     def is_signed(self) -> bool:
@@ -74,7 +76,7 @@ class Work(Record):
                     f"{name} ({work.model_digest[7:19]})" for name, work in ((before, self), (after, other))
                 )
             found.append(f"model: {before} -> {after}")
-        for field in ("size", "format", "quality", "exif", "pixels", "engine", "mark"):
+        for field in (*PixelSettings.model_fields, "engine", "mark"):
             before, after = getattr(self, field), getattr(other, field)
             if before != after:
                 found.append(f"{field}: {before} -> {after}")

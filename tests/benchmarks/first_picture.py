@@ -32,7 +32,7 @@ part("Python")
 from translate.cli import app
 app.build_app()
 part("command line")
-from translate.batch import job, planning
+from translate.batch import run as job, planning
 from translate.config import load_pipeline
 from translate.stores import open_input, open_output
 part("other imports")

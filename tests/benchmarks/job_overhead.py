@@ -18,7 +18,7 @@ from statistics import median
 from tests.benchmarks._machine import machine, row
 from tests.jobs import fill, make_job, publish_tiny
 from tests.s3_server import ENVIRONMENT, S3Server
-from translate.batch.job import prepare, run
+from translate.batch.run import prepare, run
 from translate.progress import silent
 from translate.stores import open_store
 

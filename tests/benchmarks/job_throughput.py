@@ -23,8 +23,8 @@ import numpy as np
 from tests.benchmarks._machine import machine, row
 from tests.jobs import make_job, publish_tiny
 from tests.s3_server import ENVIRONMENT, S3Server
-from translate.batch import stages
-from translate.batch.job import prepare, run
+from translate.batch.run import prepare, run
+from translate.batch.stages import get
 from translate.images import codec
 from translate.images.picture import Picture
 from translate.images.resize import resize
@@ -33,9 +33,10 @@ from translate.models.threads import one_thread
 from translate.progress import silent
 from translate.shipped import shipped_folder
 from translate.stores import open_store
+from translate.translation.core import Core
 
 if TYPE_CHECKING:
-    from translate.batch.job import Prepared
+    from translate.batch.run import Prepared
     from translate.engines.contract import Engine
 
 STEP_PX = 32
@@ -73,7 +74,8 @@ def side_of(engine: Engine, least_ms: float) -> int:
 
 def stages_cpu_ms(prepared: Prepared) -> dict[str, float]:
     """Processor time of each stage, by itself on one thread (the network's of all of its threads)."""
-    task, work = prepared.task, prepared.task.work
+    task = prepared.task
+    core = Core(prepared.engine, task.work, task.sizes, task.limits, task.frames)
     spent: dict[str, list[float]] = {}
 
     def timed(name, function, *arguments):
@@ -83,11 +85,10 @@ def stages_cpu_ms(prepared: Prepared) -> dict[str, float]:
         return made
 
     for item, _ in zip(prepared.plan.items(), range(STAGE_IMAGES), strict=False):
-        data = timed("get", stages.get, task.source, item)
-        picture = timed("decode", stages.decode, data, task.limits, task.frames)
-        picture = timed("network", stages.translate, picture, prepared.engine, work, task.sizes)
-        mark = stages.mark_of(data, work)
-        encoded = timed("encode", stages.encode, picture, item.format, work.quality, mark)
+        data = timed("get", get, task.source, item)
+        picture = timed("decode", core.decode, data)
+        picture = timed("network", core.translate, picture)
+        encoded = timed("encode", core.encode, picture, item.format, core.mark_of(data))
         timed("put", task.output.put, item.output_key, encoded)
     return {name: median(found) for name, found in spent.items()}
 

@@ -25,7 +25,6 @@ import numpy as np
 import torch
 
 from tests.benchmarks._machine import machine, row
-from translate.batch import stages
 from translate.config import Domains
 from translate.engines.padded import PaddedImage
 from translate.engines.sweep import Sweep, reduced
@@ -40,6 +39,7 @@ from translate.provenance import Sizes, Work
 from translate.registry import open_model
 from translate.shipped import shipped_folder
 from translate.stores.patience import never
+from translate.translation.core import Core
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,13 +139,15 @@ def measure(model: str, side_px: int, precision: str, keep: str) -> None:
         now = time.perf_counter()
         spent[name], last = now - last, now
 
-    picture = stages.decode(data, Limits(max_pixels=MAX_PIXELS, max_bytes=MAX_PIXELS), "first")
+    limits = Limits(max_pixels=MAX_PIXELS, max_bytes=MAX_PIXELS)
+    core = Core(engine, work, Sizes(whole_px=1, sweep_bytes=None), limits)
+    picture = core.decode(data)
     part("decode")
-    translated = stages.translate(picture, engine, work, Sizes(whole_px=1, sweep_bytes=None))
+    translated = core.translate(picture)
     part("translate")
     assert translated is not None
     assert translated.notes == ("in_parts",)
-    encoded = stages.encode(translated, "jpeg", 92, stages.mark_of(data, work))
+    encoded = core.encode(translated, "jpeg", core.mark_of(data))
     part("encode")
     (Path(keep) / f"{model}-{side_px}-{precision}.jpg").write_bytes(encoded)
     print(json.dumps({"spent": spent, "bytes": peak_bytes()}))

@@ -16,12 +16,11 @@ import time
 from collections.abc import Iterator
 
 from tests.benchmarks._machine import machine, row
-from translate.batch import manifest
-from translate.batch.history import note_history
-from translate.batch.ledger import Entry, write_segment
-from translate.batch.notebook import Notebook
+from translate.batch.notebook import Notebook, note_history
 from translate.batch.planning import Selection, make_plan
 from translate.provenance import PlanRecord, Work
+from translate.records import manifest
+from translate.records.ledger import Entry, write_segment
 from translate.stores.contract import ObjectInfo
 from translate.stores.file import FileStore
 
@@ -74,7 +73,7 @@ def second(store: Generated) -> int:
     """Plan once more: nothing is to do."""
     notebook = Notebook()
     note_history(store, notebook)
-    notebook.note_outputs(info.key for info in store.list())
+    notebook.note_outputs(store.list())
     plan = make_plan(store, notebook, WORK, "changed", Selection())
     assert plan.count == 0
     return plan.considered.up_to_date

@@ -7,8 +7,8 @@ Only this process is impatient. Ray's workers are others; there a silent store t
 
 from __future__ import annotations
 
-from translate.batch import lease
 from translate.cli.app import main
+from translate.records import lease
 from translate.stores import _s3_client
 
 READ_TIMEOUT_S = 4

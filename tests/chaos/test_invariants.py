@@ -10,7 +10,7 @@ import pytest
 from tests.chaos import invariants
 from tests.chaos.invariants import Found
 from tests.jobs import fill, make_job, picture, publish_tiny
-from translate.batch.job import prepare, run
+from translate.batch.run import prepare, run
 from translate.progress import silent
 from translate.stores import open_store
 

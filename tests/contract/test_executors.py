@@ -16,8 +16,7 @@ import pytest
 from jobs import contents, fill, make_job, picture, publish_tiny
 from ray import cloudpickle
 
-from translate.batch import job as batch_job
-from translate.batch import manifest
+from translate.batch import run as batch_job
 from translate.batch.executor import open_executor
 from translate.batch.worker import open_engine
 from translate.batch.workers import Workers
@@ -30,11 +29,12 @@ from translate.errors import (
     UnknownNameError,
     UsageError,
 )
+from translate.records import manifest
 from translate.stores import open_store
 from translate.stores.file import FileStore
 
 if TYPE_CHECKING:
-    from translate.batch.job import Prepared
+    from translate.batch.run import Prepared
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray's workers cannot import this file
 

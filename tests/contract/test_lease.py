@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import translate
-from translate.batch import lease
-from translate.batch.fenced import FencedStore
-from translate.batch.holding import Held, hold
 from translate.errors import LockedError
+from translate.records import lease
+from translate.records.fenced import FencedStore
+from translate.records.holding import Held, hold
 from translate.stores import open_store
 from translate.stores.conditional import PROBE, heeds_conditions
 from translate.stores.patience import PatientStore

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.s3_server import ENVIRONMENT, UNWANTED, S3Server
-from translate.batch.ledger import Entry, from_lines, to_lines
-from translate.batch.manifest import Item, Unit, read_units, target, write_units
 from translate.errors import ItemError, NotFoundError
 from translate.images.codec import has_image_extension
+from translate.records.ledger import Entry, from_lines, to_lines
+from translate.records.manifest import Item, Unit, read_units, target, write_units
 from translate.stores import open_store
 from translate.stores.file import FileStore
 from translate.stores.memory import MemoryStore

@@ -7,7 +7,7 @@ import sys
 import pytest
 from jobs import make_job
 
-from translate.batch.job import prepare
+from translate.batch.run import prepare
 from translate.errors import EXIT_USAGE, NotFoundError
 from translate.stores.file import FileStore
 

@@ -304,7 +304,7 @@ def test_killed_outright_it_goes_on_once_the_lease_has_expired(tmp_path):
     (tmp_path / "negative.yaml").write_text(yaml.safe_dump(NEGATIVE))
     models = ModelRegistry(str(tmp_path / "models"))
     publish_random(models)
-    program = ("import torch; torch.set_num_threads(1); from translate.batch import lease; "
+    program = ("import torch; torch.set_num_threads(1); from translate.records import lease; "
                "lease.EXPIRES_AFTER_S = 4.0; from translate.cli.app import main; main()")
     command = [sys.executable, "-c", program, "retrain", "--pipeline", "negative.yaml", "--data", "data", "--output",
                "out", "--registry", "models", "--images", "80", "--json"]

@@ -3,14 +3,14 @@
 import pytest
 from jobs import contents, fill, make_job, publish_tiny
 
-from translate.batch import layout
-from translate.batch.job import prepare, run
-from translate.batch.retry import prepare_retry, read_failed
-from translate.batch.status import newest_run
+from translate.batch.run import prepare, run
 from translate.config import load_pipeline
 from translate.engines.agreement import TOLERANCES_DB
 from translate.engines.torch import engine_name
 from translate.errors import UnknownNameError, UsageError, WorkDigestError
+from translate.inspection.retry import prepare_retry, read_failed
+from translate.inspection.status import newest_run
+from translate.records import layout
 from translate.shipped import shipped_folder
 from translate.stores import open_store
 

@@ -11,11 +11,11 @@ from jobs import contents, fill, make_job
 
 from tests.chaos.fault_proxy import FaultProxy
 from tests.chaos.faults import Faults
-from translate.batch import lease
-from translate.batch.history import read_ledger, read_summaries, run_names
-from translate.batch.job import prepare, run
+from translate.batch.run import prepare, run
 from translate.errors import AccessError, BusyError, StoreError, UnavailableError
 from translate.progress import silent
+from translate.records import lease
+from translate.records.history import read_ledger, read_summaries, run_names
 from translate.stores import open_store, patience
 from translate.stores.contract import WRITE_TOKEN
 from translate.stores.memory import MemoryStore

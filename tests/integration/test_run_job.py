@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 from jobs import contents, fill, make_job, picture, publish_tiny
 
-from translate.batch import history, layout
 from translate.batch.estimate import estimate
-from translate.batch.history import read_ledger, run_names
-from translate.batch.job import Prepared, prepare, run
+from translate.batch.run import Prepared, prepare, run
 from translate.errors import AccessError, StoreError, UsageError, WorkDigestError
 from translate.images.mark import Mark, read_mark
 from translate.progress import silent
+from translate.records import history, layout
+from translate.records.history import read_ledger, run_names
 from translate.stores import open_store
 from translate.stores.file import FileStore
 
@@ -32,8 +32,8 @@ def go(prepared: Prepared, executor: str = "local", workers: int | None = None) 
 
 def check_records(prepared: Prepared, summary: RunSummary) -> None:
     """Counts add up everywhere, and every acknowledged output is there with its digest."""
-    from translate.batch.ledger import from_lines, merge
-    from translate.batch.manifest import read_units
+    from translate.records.ledger import from_lines, merge
+    from translate.records.manifest import read_units
 
     output = prepared.job.output
     planned = [item.key for unit in read_units(output, summary.run) for item in unit.items]

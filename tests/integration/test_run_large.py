@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from jobs import fill, make_job, picture, publish_tiny
 
-from translate.batch.history import read_ledger, read_plan, run_names
-from translate.batch.job import prepare, run
+from translate.batch.run import prepare, run
 from translate.engines import sizes
 from translate.images.codec import decode
 from translate.progress import silent
+from translate.records.history import read_ledger, read_plan, run_names
 from translate.stores import open_store
 from translate.stores.patience import never
 

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 import pytest
 from jobs import contents, fill, make_job
 
-from translate.batch import lease
-from translate.batch.job import prepare, run
+from translate.batch.run import prepare, run
 from translate.errors import EXIT_LOCKED, EXIT_OK, LockedError
 from translate.progress import silent
+from translate.records import lease
 from translate.stores import open_store
 from translate.stores.contract import PutMode
 from translate.stores.memory import MemoryStore
@@ -29,7 +29,7 @@ IMAGES = 240
 def started(registry, folder, expires_after_s=120):
     """`translate run` from ``in`` to ``out`` in a process of its own."""
     code = (
-        "from translate.batch import lease; from translate.cli.app import main\n"
+        "from translate.records import lease; from translate.cli.app import main\n"
         f"lease.EXPIRES_AFTER_S = {expires_after_s}\nmain()"
     )
     flags = ["--input", f"{folder}/in", "--output", f"{folder}/out", "--executor", "local"]

@@ -27,7 +27,7 @@ IMAGES = 80
 DRIVER = """
 import json, sys, time
 from jobs import make_job, publish_tiny
-from translate.batch.job import prepare, run
+from translate.batch.run import prepare, run
 from translate.batch.workers import parse_workers
 from translate.progress import Progress
 from translate.stores import open_store

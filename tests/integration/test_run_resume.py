@@ -13,12 +13,12 @@ from functools import partial
 import pytest
 from jobs import contents, fill, make_job, picture, publish_tiny
 
-from translate.batch import layout, lease
-from translate.batch.history import read_ledger, run_names
-from translate.batch.job import prepare, run
-from translate.batch.retry import prepare_retry, read_failed
-from translate.batch.status import newest_run, read_status
+from translate.batch.run import prepare, run
 from translate.errors import EXIT_OK, WorkDigestError
+from translate.inspection.retry import prepare_retry, read_failed
+from translate.inspection.status import newest_run, read_status
+from translate.records import layout, lease
+from translate.records.history import read_ledger, run_names
 from translate.registry import ModelRegistry
 from translate.stores import open_store
 from translate.stores.contract import PutMode

@@ -3,8 +3,8 @@
 import pytest
 from jobs import contents, fill, make_job, picture, publish_tiny
 
-from translate.batch.job import prepare, run
 from translate.batch.notebook import Notebook
+from translate.batch.run import prepare, run
 from translate.progress import silent
 from translate.registry import ModelRegistry
 from translate.stores.memory import MemoryStore

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from training_set import WAVES, fill
 
-from translate.batch.holding import hold
-from translate.batch.lease import look
 from translate.errors import EXIT_INTERRUPTED, EXIT_LOCKED, EXIT_OK, EXIT_TERMINATED, EXIT_USAGE
+from translate.records.holding import hold
+from translate.records.lease import look
 from translate.stores import open_store
 
 

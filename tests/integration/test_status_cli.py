@@ -12,13 +12,13 @@ import pytest
 from jobs import contents, fill, make_job, picture, publish_tiny
 from page_reader import Reader
 
-from translate.batch import layout, lease
-from translate.batch.holding import hold
-from translate.batch.job import prepare, run
-from translate.batch.manifest import read_units
-from translate.batch.status import read_status
+from translate.batch.run import prepare, run
 from translate.errors import EXIT_ITEMS_FAILED, EXIT_LOCKED, EXIT_OK, EXIT_STORAGE, EXIT_USAGE
+from translate.inspection.status import read_status
 from translate.progress import silent
+from translate.records import layout, lease
+from translate.records.holding import hold
+from translate.records.manifest import read_units
 from translate.stores import open_store
 
 

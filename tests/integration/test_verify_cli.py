@@ -9,12 +9,12 @@ import shutil
 import pytest
 from jobs import contents, fill, make_job, picture
 
-from translate.batch import layout
-from translate.batch.job import prepare, run
+from translate.batch.run import prepare, run
 from translate.errors import EXIT_ITEMS_FAILED, EXIT_OK, EXIT_STORAGE, EXIT_USAGE
 from translate.images.codec import decode, encode
 from translate.images.mark import read_mark
 from translate.progress import silent
+from translate.records import layout
 from translate.stores import open_store
 
 
@@ -126,7 +126,7 @@ def test_pictures_of_others(verify, made, tmp_path):
 def test_an_output_from_before_there_were_marks(verify, registry, tmp_path, monkeypatch):
     source, output = open_store(str(tmp_path / "in")), open_store(str(tmp_path / "out"))
     fill(source, 2)
-    monkeypatch.setattr("translate.batch.stages.to_xmp", lambda _mark: b"")
+    monkeypatch.setattr("translate.translation.core.to_xmp", lambda _mark: b"")
     translate(source, output, registry)
     code, out, _ = verify(tmp_path / "out")
     assert code == EXIT_ITEMS_FAILED

@@ -1,5 +1,4 @@
-"""Telling a store that fails everybody from an object that it does not hand out: the first ends the run, the second
-costs one image.
+"""Tells a fault that every image meets from one image's own: the first ends the run, the second costs one image.
 
 An image that a store has failed waits here until another gets through, which clears it as an image's own trouble.
 After a few in a row it is the store's (credentials that ran out, a clock that is off, a server that is gone), and
@@ -10,13 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from translate.errors import AccessError, UnavailableError
+from translate.errors import AccessError, TranslateError, UnavailableError
 
 if TYPE_CHECKING:
-    from translate.batch.ledger import Entry
     from translate.errors import StoreError
+    from translate.records.ledger import Entry
 
 IN_A_ROW = 3
+"""Images that only the store has failed."""
+INTERNAL = "internal."
+"""What the code of an image begins with whose failure nobody foresaw; the stage follows."""
+INTERNAL_IN_A_ROW = 10
+"""Images with such a failure: then it is not the images' fault."""
 _ERRORS: dict[str | None, type[StoreError]] = {"store.access": AccessError, "store.unavailable": UnavailableError}
 
 
@@ -30,14 +34,22 @@ class Breaker:
     def passed(self, entry: Entry) -> list[Entry]:
         """The entries that are certain now that this one has come, in their order.
 
-        Raises `AccessError` or `UnavailableError`, as the last of `IN_A_ROW` says.
+        Raises `AccessError` or `UnavailableError`, as the last of `IN_A_ROW` says, and `TranslateError` after
+        `INTERNAL_IN_A_ROW` failures that nobody foresaw.
         """
         self._held.append(entry)
-        if entry.code not in _ERRORS:
+        internal = entry.code.startswith(INTERNAL)
+        if not internal and entry.code not in _ERRORS:
             self._in_a_row = 0
             return self.rest()
         self._in_a_row += 1
-        if self._in_a_row >= IN_A_ROW:
+        if internal:
+            if self._in_a_row >= INTERNAL_IN_A_ROW:
+                raise TranslateError(
+                    f"{self._in_a_row} images in a row failed by a fault of the program or of its libraries; none of "
+                    f"them is recorded. The last, {entry.key!r}: {entry.code}, {entry.message}"
+                )
+        elif self._in_a_row >= IN_A_ROW:
             raise _ERRORS[entry.code](f"a store refused {self._in_a_row} images in a row; the last: {entry.message}")
         return []
 

@@ -9,9 +9,9 @@ from translate.errors import UsageError, WorkDigestError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from translate.batch.manifest import Item
     from translate.batch.notebook import Notebook, Past
     from translate.provenance import Work
+    from translate.records.manifest import Item
     from translate.stores.contract import ObjectStore
 
 _EXAMPLES = 3

@@ -9,14 +9,15 @@ from itertools import islice
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from translate.batch import stages
-from translate.batch.history import read_summaries
+from translate.batch.stages import get
 from translate.errors import ItemError
 from translate.progress import rate
+from translate.records.history import read_summaries
 
 if TYPE_CHECKING:
-    from translate.batch.job import Prepared
-    from translate.batch.manifest import Item
+    from translate.batch.run import Prepared
+    from translate.records.manifest import Item
+    from translate.translation.core import Core
 
 TRIES = 8
 """Images looked at; those that can't be translated cost nothing."""
@@ -46,10 +47,14 @@ def estimate(prepared: Prepared) -> Estimate:
                 images / summary.images_per_second,
                 f"{rate(summary.images_per_second)} images/s in run {summary.run}",
             )
+    from translate.translation.core import Core  # loads torch, which takes seconds
+
+    task = prepared.task
+    core = Core(prepared.engine, task.work, task.sizes, task.limits, task.frames)
     times: list[float] = []
     for item in islice(prepared.plan.items(), TRIES):
         with suppress(ItemError):
-            times.append(_seconds(prepared, item))
+            times.append(_seconds(prepared, core, item))
         if len(times) > MEASURED or sum(times) > ENOUGH_S:
             break
     if not times:
@@ -59,12 +64,9 @@ def estimate(prepared: Prepared) -> Estimate:
     return Estimate(images * each_s, f"{each_s:.2g} s an image, by {len(warm)} measured now")
 
 
-def _seconds(prepared: Prepared, item: Item) -> float:
+def _seconds(prepared: Prepared, core: Core, item: Item) -> float:
     """What an image costs this machine; getting and putting go on meanwhile, and are not counted."""
-    data = stages.get(prepared.job.source, item)
+    data = get(prepared.job.source, item)
     start = time.perf_counter()
-    picture = stages.decode(data, prepared.task.limits, prepared.task.frames)
-    translated = stages.translate(picture, prepared.engine, prepared.task.work, prepared.task.sizes)
-    assert translated is not None, "nobody stops it"
-    stages.encode(translated, item.format, prepared.task.work.quality, stages.mark_of(data, prepared.task.work))
+    core.make(lambda: data, len(data), item.format)
     return time.perf_counter() - start

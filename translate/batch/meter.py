@@ -7,18 +7,13 @@ import time
 from collections import Counter, defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
-
-from translate.batch.ledger import EXISTS
-from translate.provenance import RunSummary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from translate.batch.executor import Executor
-    from translate.batch.ledger import Entry
-    from translate.batch.status import Status
+    from translate.records.ledger import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +77,3 @@ class Meter:
                 self._planned, dict(self._images), dict(self._stage_s), self._read_bytes, self._written_bytes,
                 self._executor.workers if self._executor else 0, self._last_success_s,
             )
-
-
-def measure(status: Status) -> Measured:
-    """The numbers of one run, from its records; bytes are not among them."""
-    totals, record = status.totals, status.record
-    images = {("skipped" if code == EXISTS else "failed", code): count for code, count in totals.codes.items()}
-    return Measured(
-        planned=status.planned,
-        images={("ok", ""): totals.ok, **images},
-        stage_s={stage: ms / 1000 for stage, ms in totals.ms.items()},
-        workers=record.workers if isinstance(record, RunSummary) else None,
-        last_success_s=datetime.fromisoformat(status.finished).timestamp() if status.finished else None,
-    )

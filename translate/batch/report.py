@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from translate.batch import layout
-from translate.batch.history import read_ledger, read_summary
-from translate.batch.ledger import EXISTS
 from translate.errors import ItemError, StoreError
 from translate.images import codec
+from translate.images.formats import FORMATS
 from translate.images.picture import Picture
 from translate.images.resize import resize
 from translate.pages.run import SHOWN_FAILURES, Failure, RunPage, Sample, render_run_page
-from translate.progress import Progress, silent
-from translate.provenance import PlanRecord, RunSummary
+from translate.records.ledger import EXISTS
 
 if TYPE_CHECKING:
-    from translate.batch.ledger import Entry
-    from translate.batch.status import Status
-    from translate.progress import Listener
+    from translate.provenance import RunSummary
+    from translate.records.ledger import Entry
     from translate.stores.contract import ObjectStore
 
 SAMPLES = 12
@@ -34,6 +30,8 @@ class Highlights:
     """A few entries of many, chosen as they pass: the first failures, and successes evenly spread."""
 
     failures: list[Failure] = field(default_factory=list)
+    unread: Counter[str] = field(default_factory=Counter)
+    """By format: how many were not read because an extra package is not installed."""
     _kept: list[Entry] = field(default_factory=list)
     _stride: int = 1
     _seen: int = 0
@@ -43,6 +41,9 @@ class Highlights:
         if entry.outcome == "failed":
             if len(self.failures) < SHOWN_FAILURES:
                 self.failures.append(Failure(entry.key, entry.code, entry.message))
+            self.unread.update(
+                name for name, format_ in FORMATS.items() if format_.extra and format_.extra in entry.message
+            )
         elif entry.outcome == "ok":
             if self._seen % self._stride == 0:
                 self._kept.append(entry)
@@ -61,57 +62,17 @@ class Highlights:
 def write_page(summary: RunSummary, highlights: Highlights, source: ObjectStore, output: ObjectStore) -> bytes:
     """The page of a finished run; the pictures are read again from both stores, and left out if they can't be had:
     whoever calls has no patience for them, or the totals would wait for hours where a store has gone."""
-    return _render(summary, highlights, _samples(highlights, source, output))
+    return render(summary, highlights, samples_of(highlights, source, output))
 
 
-def rewrite_page(status: Status, source: ObjectStore, output: ObjectStore, listener: Listener = silent) -> int:
-    """Write the page of a run anew from what is recorded, finished or not; returns how many pictures it shows.
-
-    Pictures that can't be had any more, or not from here, are left out.
-    """
-    highlights = Highlights()
-    done = 0
-    for _, entries in read_ledger(output, status.record.run):
-        for entry in entries:
-            highlights.add(entry)
-        done += len(entries)
-        listener(Progress(done, status.totals.count, "images"))
-    samples = _samples(highlights, source, output)
-    page = _render(_summary(status), highlights, samples)
-    if not isinstance(status.record, RunSummary) and read_summary(output, status.record.run) is not None:
-        return len(samples)  # it ended meanwhile, and wrote its own page
-    output.put(layout.report_key(status.record.run), page, content_type="text/html; charset=utf-8")
-    return len(samples)
-
-
-def _summary(status: Status) -> RunSummary:
-    """Of a run that is not finished: what it has done so far, in the form of a summary (never stored)."""
-    record, totals = status.record, status.totals
-    if isinstance(record, RunSummary):
-        return record
-    started_s = datetime.fromisoformat(record.started).timestamp()
-    return RunSummary(
-        **record.model_dump(include=RunSummary.model_fields.keys() & PlanRecord.model_fields.keys()),
-        finished="",
-        seconds=max(0.0, (status.recorded_s or started_s) - started_s),
-        report_url="",
-        executor="",
-        workers=0,
-        planned=status.planned,
-        ok=totals.ok,
-        failed=totals.failed,
-        skipped=totals.skipped,
-        codes=totals.codes,
-        ms=totals.ms,
-    )
-
-
-def _samples(highlights: Highlights, source: ObjectStore, output: ObjectStore) -> list[Sample]:
+def samples_of(highlights: Highlights, source: ObjectStore, output: ObjectStore) -> list[Sample]:
+    """Before and after of the images to show, without those that cannot be had any more."""
     found = (sample(entry, source, output) for entry in highlights.successes)
     return [one for one in found if one is not None]
 
 
-def _render(summary: RunSummary, highlights: Highlights, samples: list[Sample]) -> bytes:
+def render(summary: RunSummary, highlights: Highlights, samples: list[Sample]) -> bytes:
+    """The page as HTML in UTF-8, of a run that may be unfinished."""
     return render_run_page(
         RunPage(
             pipeline=summary.pipeline,

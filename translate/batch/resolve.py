@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from translate.batch import sampling, stages
+from translate.batch import sampling
 from translate.batch.worker import Task, read_calibrated
+from translate.config import PixelSettings
 from translate.engines.agreement import agreement_db, tolerance_db
 from translate.engines.calibration import IMAGES, calibrate
 from translate.engines.choice import choose, open_checked
@@ -20,11 +21,12 @@ from translate.models.foreign import SUFFIXES
 from translate.provenance import Work
 from translate.registry import ModelRegistry, open_model
 from translate.stores import open_store
+from translate.translation.core import marking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from translate.batch.job import Job
+    from translate.batch.request import RunRequest
     from translate.engines.contract import Engine
     from translate.models.translator import Translator
     from translate.provenance import PlanRecord, Sizes
@@ -36,14 +38,14 @@ class Resolved:
 
     task: Task
     engine: Engine
-    """Of this process; workers elsewhere may have another, see `Job.engine`."""
+    """Of this process; workers elsewhere may have another, see `RunRequest.engine`."""
     why_engine: str
     """Why this one, in a line; empty where there was nothing to choose."""
     calibrated: bytes | None
     """Its weights, if they were calibrated just now."""
 
 
-def resolve(job: Job, past: Callable[[], Iterable[Work]] = tuple) -> Resolved:
+def resolve(job: RunRequest, past: Callable[[], Iterable[Work]] = tuple) -> Resolved:
     """Load the model and choose the engine; the task names exactly this version and engine for every worker.
 
     ``past`` reads by what work the outputs that are there were made, the latest last: the engine stays theirs.
@@ -61,7 +63,7 @@ class _Chosen(NamedTuple):
     calibrated: bytes | None = None
 
 
-def _choose(job: Job, translator: Translator, alike: Sequence[str]) -> _Chosen:
+def _choose(job: RunRequest, translator: Translator, alike: Sequence[str]) -> _Chosen:
     """The engine of this process: what was asked for, that of the outputs ``alike``, or the fastest."""
     work = _work(job, translator, "")
     name = job.choice
@@ -86,7 +88,7 @@ def _choose(job: Job, translator: Translator, alike: Sequence[str]) -> _Chosen:
     return _Chosen(chosen.engine, chosen.why)
 
 
-def _without_choice(job: Job) -> str:
+def _without_choice(job: RunRequest) -> str:
     """The only engine that this process can have for ``pixels: compat`` and beside workers with an engine of their
     own; raises `UsageError` if another was asked for."""
     if job.settings.pixels == "compat":  # the reference's test script computes in float32, on the processor
@@ -99,7 +101,7 @@ def _without_choice(job: Job) -> str:
     return engine_name("cpu")
 
 
-def _in_int8(job: Job, translator: Translator, alike: Sequence[str]) -> _Chosen:
+def _in_int8(job: RunRequest, translator: Translator, alike: Sequence[str]) -> _Chosen:
     """Calibrated as for the outputs that are there, else on a spread of the input, and finely if it has to be."""
     for name in reversed(alike):
         if (known := read_calibrated(job.output, name)) is not None:
@@ -114,7 +116,7 @@ def _in_int8(job: Job, translator: Translator, alike: Sequence[str]) -> _Chosen:
     return _Chosen(engine, f"engine {engine.name}, calibrated on {len(images)} images of the input", calibrated)
 
 
-def resolve_as_planned(job: Job, record: PlanRecord) -> tuple[Task, Engine]:
+def resolve_as_planned(job: RunRequest, record: PlanRecord) -> tuple[Task, Engine]:
     """Load the model of an unfinished run, on the engine that it began with.
 
     Raises `WorkDigestError` if either is not to be had.
@@ -138,22 +140,19 @@ def resolve_as_planned(job: Job, record: PlanRecord) -> tuple[Task, Engine]:
     return task, engine
 
 
-def _work(job: Job, translator: Translator, engine: str) -> Work:
+def _work(job: RunRequest, translator: Translator, engine: str) -> Work:
     settings = job.settings
     return Work(
+        **settings.model_dump(include=set(PixelSettings.model_fields) - {"size"}),
+        size=settings.size or translator.facts.size or "native",
         model=job.model if _is_path(job.model) else translator.facts.reference,
         model_digest=translator.facts.digest,
-        size=settings.size,
-        format=settings.format,
-        quality=settings.quality,
-        pixels=settings.pixels,
         engine=engine,
-        exif=settings.exif,
-        mark=stages.marking(),
+        mark=marking(),
     )
 
 
-def _task(job: Job, translator: Translator, engine: Engine, sizes: Sizes) -> Task:
+def _task(job: RunRequest, translator: Translator, engine: Engine, sizes: Sizes) -> Task:
     """Places are made absolute: a worker has its own working folder and environment."""
     work = _work(job, translator, job.engine or engine.name)
     is_relative = _is_path(job.model) and "://" not in job.model

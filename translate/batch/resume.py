@@ -9,21 +9,22 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from translate.batch.history import read_ledger, read_plan, read_summary, run_names
-from translate.batch.ledger import Totals
-from translate.batch.manifest import Unit, read_units
 from translate.batch.report import Highlights
+from translate.errors import InvariantError
 from translate.progress import Progress
 from translate.provenance import Asked
+from translate.records.history import read_ledger, read_plan, read_summary, run_names
+from translate.records.ledger import Totals
+from translate.records.manifest import Unit, read_units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from translate.batch.job import Job
-    from translate.batch.ledger import Entry
-    from translate.batch.manifest import Item
+    from translate.batch.request import RunRequest
     from translate.progress import Listener
     from translate.provenance import PlanRecord
+    from translate.records.ledger import Entry
+    from translate.records.manifest import Item
     from translate.stores.contract import ObjectStore
 
 
@@ -36,7 +37,7 @@ class Begun:
     highlights: Highlights
 
 
-def asked(job: Job) -> Asked:
+def asked(job: RunRequest) -> Asked:
     """What a job asks for, as its plan holds it."""
     selection = job.selection
     keys = None
@@ -47,7 +48,7 @@ def asked(job: Job) -> Asked:
         model=job.model,
         device=job.device,
         engine=job.choice,
-        settings=job.settings.model_dump(exclude={"fail_share"}),
+        settings=job.settings.model_dump(exclude={"fail_share"}, exclude_none=True),
         include=selection.include,
         exclude=selection.exclude,
         keys=keys,
@@ -56,7 +57,7 @@ def asked(job: Job) -> Asked:
     )
 
 
-def find(job: Job, after: str = "") -> PlanRecord | None:
+def find(job: RunRequest, after: str = "") -> PlanRecord | None:
     """The newest unfinished run at the destination, if the job asks for the same; else None.
 
     Runs up to ``after`` are known to be finished. Not where the store cannot lock: that run may be at work. Nor where
@@ -111,7 +112,8 @@ class Rest:
                 self._parts[unit.number] = (unit, entries)
                 yield Unit(unit.number, rest)
             recorded = next(ledger, None)
-        assert recorded is None, f"run {self._run} recorded {recorded[1][0].key!r}, which was not planned"
+        if recorded is not None:
+            raise InvariantError(f"run {self._run} recorded {recorded[1][0].key!r}, which was not planned")
 
     def items(self) -> Iterator[Item]:
         """The items without an outcome."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from translate.batch import stages
-from translate.batch.layout import RESERVED
 from translate.errors import ItemError, NotFoundError
-from translate.images.codec import has_image_extension
+from translate.images import codec
 from translate.images.picture import Limits
 from translate.images.resize import resize
+from translate.records.layout import RESERVED
 from translate.shipped import shipped_folder
+from translate.translation.core import working_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from translate.batch.job import Job
     from translate.batch.planning import Selection
+    from translate.batch.request import RunRequest
     from translate.provenance import Work
     from translate.stores.contract import ObjectStore
 
@@ -40,13 +40,13 @@ def count_images(source: ObjectStore, selection: Selection) -> int:
     return sum(1 for _ in islice(_keys(source, selection), min(bounds)))
 
 
-def first_images(job: Job, work: Work) -> list[Pixels]:
+def first_images(job: RunRequest, work: Work) -> list[Pixels]:
     """The first of a job's images, uint8 (H, W, 3) RGB at the working size; shipped ones if none can be read."""
     found = _read(job, work, islice(_keys(job.source, job.selection), TRIED * MEASURED), MEASURED)
     return found or shipped_images(job, work)
 
 
-def spread_images(job: Job, work: Work, count: int) -> list[Pixels]:
+def spread_images(job: RunRequest, work: Work, count: int) -> list[Pixels]:
     """About ``count`` of a job's images, evenly spread over its listing, likewise."""
     kept: list[str] = []
     step = 1
@@ -60,13 +60,13 @@ def spread_images(job: Job, work: Work, count: int) -> list[Pixels]:
     return _read(job, work, in_turn[: TRIED * count], count)
 
 
-def shipped_images(job: Job, work: Work) -> list[Pixels]:
+def shipped_images(job: RunRequest, work: Work) -> list[Pixels]:
     """Some of the shipped samples, likewise."""
     files = sorted(shipped_folder("samples").glob("photos/*.jpg"))[:MEASURED]
     return [_at_working_size(job, work, path.read_bytes()) for path in files]
 
 
-def _read(job: Job, work: Work, keys: Iterable[str], count: int) -> list[Pixels]:
+def _read(job: RunRequest, work: Work, keys: Iterable[str], count: int) -> list[Pixels]:
     found: list[Pixels] = []
     for key in keys:
         if len(found) == count:
@@ -78,12 +78,12 @@ def _read(job: Job, work: Work, keys: Iterable[str], count: int) -> list[Pixels]
     return found
 
 
-def _at_working_size(job: Job, work: Work, data: bytes) -> Pixels:
-    picture = stages.decode(data, limits_of(job), job.settings.frames)
-    return resize(picture.pixels, *stages.working_size(picture, work), how="auto")
+def _at_working_size(job: RunRequest, work: Work, data: bytes) -> Pixels:
+    picture = codec.decode(data, limits_of(job), frames=job.settings.frames)
+    return resize(picture.pixels, *working_size(picture, work), how="auto")
 
 
-def limits_of(job: Job) -> Limits:
+def limits_of(job: RunRequest) -> Limits:
     """Beyond which an image is refused undecoded."""
     return Limits(max_pixels=int(job.settings.max_megapixels * 1_000_000))
 
@@ -92,5 +92,5 @@ def _keys(source: ObjectStore, selection: Selection) -> Iterator[str]:
     keys = (info.key for info in source.list()) if selection.keys is None else iter(sorted(set(selection.keys)))
     return (
         key for key in keys
-        if has_image_extension(key) and not key.startswith(RESERVED) and selection.matches(key)
+        if codec.has_image_extension(key) and not key.startswith(RESERVED) and selection.matches(key)
     )

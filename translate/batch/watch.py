@@ -6,8 +6,8 @@ import hashlib
 import time
 from typing import TYPE_CHECKING
 
-from translate.batch.layout import RESERVED
 from translate.images.codec import has_image_extension
+from translate.records.layout import RESERVED
 from translate.stores.file import FileStore
 
 if TYPE_CHECKING:

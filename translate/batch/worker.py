@@ -1,54 +1,44 @@
-"""One model and the five stages around it, overlapped: what each worker of any executor runs.
+"""One core and the stores around it, overlapped: what each worker of any executor runs.
 
 Every image is done by one thread from end to end, so that getting, decoding, encoding and putting go on beside the
 network. How many images are in hand follows from the stages' times (`translate.batch.pace`), and is bounded by the
-memory of their pixels and files (`translate.batch.allowance`). Entries come out in the order of the items.
+memory of their pixels and files (`translate.translation.allowance`). Entries come out in the order of the items.
 """
 
 from __future__ import annotations
 
-import hashlib
-import threading
-import time
+import logging
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from translate.batch import layout, stages
-from translate.batch.allowance import Allowance
-from translate.batch.breaker import Breaker
-from translate.batch.ledger import EXISTS, Entry, unhappy
+from translate.batch.breaker import INTERNAL, Breaker
 from translate.batch.pace import MOST, Pace
+from translate.batch.stages import get, metadata_of, put
 from translate.engines import opening
-from translate.errors import AccessError, ItemError, ModelError, NotFoundError, UnavailableError
-from translate.images.credentials import open_signer
+from translate.errors import AccessError, ItemError, ModelError, NotFoundError, TranslateError, UnavailableError
+from translate.records import layout
+from translate.records.ledger import EXISTS, Entry, unhappy
 from translate.stores.patience import PatientStore, never
 from translate.stores.records import read_record
+from translate.translation.core import Core, Stages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from translate.batch.manifest import Item
     from translate.engines.contract import Engine
-    from translate.images.mark import Mark
-    from translate.images.picture import Frames, Limits, Picture
+    from translate.images.picture import Frames, Limits
     from translate.models.translator import Translator
     from translate.provenance import Sizes, Work
+    from translate.records.manifest import Item
     from translate.stores.contract import ObjectStore
 
-PIXELS_BYTES = 512 * 1024 * 1024
-"""Of the pictures in hand, sources and results; a larger one is in hand alone."""
-FILES_BYTES = 256 * 1024 * 1024
-"""Of source files that are got and not yet decoded."""
-CHANGING = 1
-"""Images whose tensors are made and unmade while the engine computes as many others as it wants."""
 AHEAD = 256
 """Images that may be done, or in hand, behind one that takes long: their outcomes wait for its own."""
-LARGE_PIXELS = 1_000_000
-"""Working sizes above this take turns, for the memory that they need."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -97,13 +87,8 @@ class Worker:
     def __init__(self, task: Task, engine: Engine) -> None:
         """Raises `UsageError` if outputs are to be signed and this machine has nothing to sign with."""
         self._task = task
-        self._engine = engine
-        self._signer = open_signer() if task.work.is_signed else None
-        networks = engine.concurrency + CHANGING
-        self._network = threading.BoundedSemaphore(networks)
-        self._large = threading.Lock()
-        self._pace = Pace(networks)
-        self._pixels, self._files = Allowance(PIXELS_BYTES), Allowance(FILES_BYTES)
+        self._core = Core(engine, task.work, task.sizes, task.limits, task.frames)
+        self._pace = Pace(self._core.turns)
         self._stopped: Callable[[], bool] = never
         self._source = PatientStore(task.source, lambda: self._stopped())
         self._output = PatientStore(task.output, lambda: self._stopped())
@@ -141,42 +126,37 @@ class Worker:
                 self._stopped = _always  # if this ends by an error, the others need no patience, and begin nothing
 
     def do(self, item: Item) -> Entry | None:
-        """One image through all stages; whatever is the image's own fault is its outcome.
+        """One image through all stages; what fails on this image alone is its outcome.
 
-        None if the work was stopped before its turn at the network came, while a large image was on its way through
-        it, or while a store was away.
+        An exception that nobody foresaw is an outcome, too (``internal.<stage>``): the other images go on.
+        None if the work was stopped before the network began with it, while a large image was being translated, or
+        while a store was away.
         """
-        ms: dict[str, float] = {}
-        task = self._task
+        stages = Stages()
         try:
-            with ExitStack() as memory:
-                if (read := self._read(item, ms, memory)) is None:
-                    return None
-                picture, mark, source_bytes = read
-                with self._turn(picture):
-                    if self._stopped():
-                        return None
-                    with _timed(ms, "translate"):
-                        translated = stages.translate(picture, self._engine, task.work, task.sizes, self._stopped)
-                    if translated is None:
-                        return None
-                    picture = translated
-                with _timed(ms, "encode"):
-                    data = stages.encode(picture, item.format, task.work.quality, mark, self._signer)
-                digest = "sha256:" + hashlib.sha256(data).hexdigest()
-                metadata = stages.metadata_of(item, task.work, digest)
-                with _timed(ms, "put"):
-                    info = stages.put(self._output, item, data, metadata, replace_existing=task.replace_existing)
+            made = self._core.make(
+                lambda: get(self._source, item), item.size_bytes, item.format, lambda: self._stopped(), stages
+            )
+            if made is None:
+                return None
+            digest = made.digest
+            metadata = metadata_of(item, self._task.work, digest)
+            with stages.at("put"):
+                info = put(self._output, item, made.data, metadata, replace_existing=self._task.replace_existing)
         except ItemError as error:
             return unhappy(item, "failed", error.code, error.message)
         except AccessError as error:
             return unhappy(item, "failed", "store.access", str(error))
         except UnavailableError as error:
             return None if self._stopped() else unhappy(item, "failed", "store.unavailable", str(error))
-        self._pace.note(ms)
+        except TranslateError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not cost the other images
+            _log.exception("%r failed in the stage %r", item.key, stages.now)
+            return unhappy(item, "failed", f"{INTERNAL}{stages.now}", f"{type(error).__name__}: {error}")
+        self._pace.note(stages.ms)
         if info is None:
             return unhappy(item, "skipped", EXISTS, f"{item.output_key!r} came into being meanwhile")
-        height, width = picture.pixels.shape[:2]
         return Entry(
             key=item.key,
             output_key=item.output_key,
@@ -184,44 +164,14 @@ class Worker:
             outcome="ok",
             output_etag=info.etag,
             digest=digest,
-            size_bytes=len(data),
-            width=width,
-            height=height,
-            notes=picture.notes,
-            ms=ms,
-            source_bytes=source_bytes,
+            size_bytes=len(made.data),
+            width=made.width,
+            height=made.height,
+            notes=made.notes,
+            ms=stages.ms,
+            source_bytes=made.source_bytes,
         )
-
-    def _read(self, item: Item, ms: dict[str, float], memory: ExitStack) -> tuple[Picture, Mark, int] | None:
-        """Get and decode; ``memory`` holds the picture's bytes from then on. Also the output's mark, and the size of
-        the source's file, which is let go. None if the work was stopped while this waited for memory."""
-        with self._files.hold(item.size_bytes):
-            if self._stopped():
-                return None
-            with _timed(ms, "get"):
-                source = stages.get(self._source, item)
-            mark = stages.mark_of(source, self._task.work)
-            memory.enter_context(self._pixels.hold(stages.picture_bytes(source, self._task.limits)))
-            if self._stopped():
-                return None
-            with _timed(ms, "decode"):
-                picture = stages.decode(source, self._task.limits, self._task.frames, self._task.work.exif)
-        return picture, mark, len(source)
-
-    @contextmanager
-    def _turn(self, picture: Picture) -> Iterator[None]:
-        """Wait for a turn at the network; large pictures, which need much memory, go one at a time."""
-        height, width = stages.working_size(picture, self._task.work)
-        with self._large if height * width > LARGE_PIXELS else nullcontext(), self._network:
-            yield
 
 
 def _always() -> bool:
     return True
-
-
-@contextmanager
-def _timed(ms: dict[str, float], stage: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    ms[stage] = round((time.perf_counter() - start) * 1000, 2)

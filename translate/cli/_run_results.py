@@ -5,16 +5,16 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from translate.batch.layout import run_prefix
 from translate.cli import console
 from translate.pages.template import readable
 from translate.progress import duration, rate
+from translate.records.layout import run_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from translate.batch.job import Ended, Prepared
     from translate.batch.resume import Begun
+    from translate.batch.run import Ended, Prepared
     from translate.provenance import Considered, PlanRecord, RunSummary
 
 NAMED_FAILURES = 5
@@ -26,9 +26,9 @@ def refuse_empty(prepared: Prepared) -> None:
 
     Not where a run has read from there before: then it was emptied, or its images were removed.
     """
-    from translate.batch.history import read_runs
     from translate.errors import UsageError
-    from translate.images.codec import EXTENSIONS
+    from translate.images.formats import EXTENSIONS
+    from translate.records.history import read_runs
 
     considered, job, others = prepared.plan.considered, prepared.job, prepared.plan.others
     images = sum(considered.model_dump(exclude={"bytes", "not_image"}).values())
@@ -137,6 +137,7 @@ def show_summary(ended: Ended, *, as_json: bool) -> None:
                 "event": "summary",
                 "images_per_second": round(summary.images_per_second, 3),
                 **_resumed(ended),
+                "unread": dict(ended.unread),
                 **summary.model_dump(),
             }
         )
@@ -168,10 +169,18 @@ def show_summary(ended: Ended, *, as_json: bool) -> None:
 
 def _show_failures(ended: Ended, summary: RunSummary) -> None:
     """The first of what failed, and how to try it again; the page has more of them."""
+    from translate.images.formats import FORMATS
+
     for failure in ended.failures[:NAMED_FAILURES]:
         console.result(f"failed: {readable(failure.key)}: {failure.code}: {readable(failure.message)}")
     if summary.failed > NAMED_FAILURES:
         console.result(f"failed: {summary.failed - NAMED_FAILURES:,} more; the report names them")
+    for name, count in ended.unread.items():
+        format_ = FORMATS[name]
+        console.result(
+            f"NOT READ: {count:,} {format_.title} {'image' if count == 1 else 'images'}, for want of an extra package. "
+            f"Install it, on the workers too: {format_.extra}"
+        )
     if summary.failed:
         console.result(f"the failed ones again, and only those: {retry_command(summary)}")
 
@@ -183,7 +192,7 @@ def retry_command(record: PlanRecord | RunSummary) -> str:
 
 def outcomes(ok: int, codes: Mapping[str, int]) -> list[tuple[str, int]]:
     """A line for each outcome, with its code and how many images have it."""
-    from translate.batch.ledger import EXISTS
+    from translate.records.ledger import EXISTS
 
     words = ((f"{'skipped' if code == EXISTS else 'failed'}: {code}", count) for code, count in sorted(codes.items()))
     return [("ok", ok), *words]

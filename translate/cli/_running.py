@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from translate.batch.job import Ended, Prepared
     from translate.batch.meter import Meter
+    from translate.batch.run import Ended, Prepared
     from translate.batch.workers import Workers
     from translate.progress import Listener
     from translate.provenance import RunSummary
@@ -31,7 +31,7 @@ def do(
     as_json: bool,
 ) -> tuple[Ended, int]:
     """Do the job; returns how it ended, and the signal that stopped it or 0."""
-    from translate.batch.job import run as run_job
+    from translate.batch.run import run as run_job
 
     with _signals(as_json=as_json) as caught:
         ended = run_job(prepared, executor, workers, listener, lambda: bool(caught), meter)

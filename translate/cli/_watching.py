@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, NoReturn
+from dataclasses import replace
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
 from translate.batch.executor import engine_of_workers
-from translate.batch.job import Job, prepare
 from translate.batch.notebook import Notebook
+from translate.batch.run import prepare
 from translate.batch.watch import Pause, fingerprint, settled
 from translate.cli import console
 from translate.cli._run_results import show_begun, show_engine
@@ -21,21 +22,21 @@ from translate.pages.template import readable
 from translate.progress import duration, silent
 
 if TYPE_CHECKING:
-    from translate.batch.job import Prepared
     from translate.batch.meter import Meter
+    from translate.batch.request import RunRequest
+    from translate.batch.run import Prepared
     from translate.batch.workers import Workers
 
 
 def watch_input(
-    asked: dict[str, Any], executor: str, workers: Workers, every_s: float, meter: Meter, *, as_json: bool
+    request: RunRequest, executor: str, workers: Workers, every_s: float, meter: Meter, *, as_json: bool
 ) -> NoReturn:
-    """Do rounds of a job, ``every_s`` seconds apart, until a signal or a mistake ends it; ``asked`` are the fields of
-    the `Job`.
+    """Do rounds of a job, ``every_s`` seconds apart, until a signal or a mistake ends it.
 
     A store that cannot be reached and another run at work are waited for; the rest of what a run raises ends it.
     """
-    device, engine = engine_of_workers(executor, workers, asked["device"])
-    job = Job(**{**asked, "source": settled(asked["source"]), "device": device, "engine": engine})
+    device, engine = engine_of_workers(executor, workers, request.device)
+    job = replace(request, source=settled(request.source), device=device, engine=engine)
     url = job.source.url
     if as_json:
         console.result_json({"event": "watching", "input_url": url, "every_seconds": every_s})
@@ -60,7 +61,7 @@ def watch_input(
 class _Rounds:
     """One round after the other."""
 
-    def __init__(self, job: Job, executor: str, workers: Workers, meter: Meter, *, as_json: bool) -> None:
+    def __init__(self, job: RunRequest, executor: str, workers: Workers, meter: Meter, *, as_json: bool) -> None:
         self._job, self._executor, self._workers, self._meter, self._as_json = job, executor, workers, meter, as_json
         self._is_first = True
         self._notebook = Notebook()

@@ -24,10 +24,10 @@ def report(
 
     Exit codes: 0 fine, 2 no such run, 4 storage.
     """
-    from translate.batch.layout import report_key
-    from translate.batch.report import rewrite_page
-    from translate.batch.status import locate, newest_run, read_status
+    from translate.inspection.report import rewrite_page
+    from translate.inspection.status import locate, newest_run, read_status
     from translate.pages.template import readable
+    from translate.records.layout import report_key
     from translate.stores import open_store
 
     store, run = locate(url, endpoint_url)

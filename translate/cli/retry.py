@@ -25,7 +25,7 @@ from translate.cli._options import (
 )
 
 if TYPE_CHECKING:
-    from translate.batch.retry import Failed
+    from translate.inspection.retry import Failed
 
 
 def retry(
@@ -52,9 +52,9 @@ def retry(
     Exit codes: 0 done or nothing to do, 2 usage, 3 too many failed again, 4 storage, 5 another run writes
     there, 130 and 143 stopped.
     """
-    from translate.batch.status import locate, newest_run
     from translate.batch.workers import parse_workers
     from translate.cli._running import do, show_end
+    from translate.inspection.status import locate, newest_run
     from translate.stores import open_input
 
     crew = parse_workers(workers, gpus_per_worker)
@@ -65,7 +65,7 @@ def retry(
     run = run or newest_run(output)
     with console.progress("retry", as_json=as_json) as listener:
         from translate.batch.executor import engine_of_workers  # loads torch, which takes seconds
-        from translate.batch.retry import prepare_retry, read_failed
+        from translate.inspection.retry import prepare_retry, read_failed
 
         failed = read_failed(output, run, listener)
         ended, stopped_by, prepared = None, 0, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +32,7 @@ from translate.cli._options import (
 
 if TYPE_CHECKING:
     from translate.batch.planning import Overwrite as OverwriteName
+    from translate.batch.request import RunRequest
     from translate.config import Pipeline
     from translate.engines.torch import Device as DeviceName
 
@@ -46,18 +48,6 @@ class Overwrite(StrEnum):
     stale = "stale"
     never = "never"
     always = "always"
-
-
-class Format(StrEnum):
-    """Values of ``--format``; `translate.config.Run` knows which mean the same."""
-
-    keep = "keep"
-    png = "png"
-    jpeg = "jpeg"
-    jpg = "jpg"
-    webp = "webp"
-    tiff = "tiff"
-    tif = "tif"
 
 
 class Exif(StrEnum):
@@ -128,14 +118,16 @@ def run(
         ),
     ] = None,
     image_format: Annotated[
-        Format | None,
+        str | None,
         typer.Option(
-            "--format", metavar="NAME",
-            help="Of the outputs: png, jpeg (or jpg), webp, tiff (or tif), or keep: as the input is named.",
+            "--format", metavar="NAME", help="Of the outputs, e.g. png, jpg or avif; keep: as the input is named."
         ),
     ] = None,
     quality: Annotated[
-        int | None, typer.Option(callback=bounds(1, 100), metavar="N", help="Of JPEG and WebP, 1-100; default: 92.")
+        int | None,
+        typer.Option(
+            callback=bounds(1, 100), metavar="N", help="Of JPEG and others that lose something, 1-100; default: 92."
+        ),
     ] = None,
     exif: Annotated[
         Exif | None,
@@ -167,7 +159,7 @@ def run(
     stopped.
     """
     from translate.batch.executor import engine_of_workers
-    from translate.batch.job import Job, prepare
+    from translate.batch.run import prepare
     from translate.batch.workers import parse_workers
     from translate.cli import _run_results as results
     from translate.cli._prometheus import measured
@@ -178,7 +170,7 @@ def run(
     crew = parse_workers(workers, gpus_per_worker)
     flags = {
         "size": _size(size),
-        "format": image_format and image_format.value,
+        "format": image_format,
         "quality": quality,
         "exif": exif and exif.value,
         "pixels": pixels and pixels.value,
@@ -186,7 +178,7 @@ def run(
         "frames": frames and frames.value,
         "fail_share": fail_share,
     }
-    asked = _asked(
+    request = _request(
         pipeline,
         model,
         {name: value for name, value in flags.items() if value is not None},
@@ -210,13 +202,14 @@ def run(
         from translate.cli._watching import watch_input
 
         with measured(metrics_host, metrics_port, as_json=as_json) as meter:
-            watch_input(asked, executor.value, crew, every_s, meter, as_json=as_json)
+            watch_input(request, executor.value, crew, every_s, meter, as_json=as_json)
     with (
         measured(metrics_host, metrics_port, as_json=as_json) as meter,
-        console.progress(asked["pipeline"] or asked["model"], as_json=as_json) as listener,
+        console.progress(request.pipeline or request.model, as_json=as_json) as listener,
     ):
-        asked["device"], asked["engine"] = engine_of_workers(executor.value, crew, device.value)
-        prepared = prepare(Job(**asked), listener, plan_only=dry_run)
+        picked, engine_there = engine_of_workers(executor.value, crew, device.value)
+        request = replace(request, device=picked, engine=engine_there)
+        prepared = prepare(request, listener, plan_only=dry_run)
         results.refuse_empty(prepared)
         results.show_engine(prepared, as_json=as_json)
         if prepared.begun is not None and not dry_run:
@@ -257,7 +250,7 @@ def _size(text: str | None) -> str | int | None:
     return int(text)
 
 
-def _asked(
+def _request(
     pipeline: str | None,
     model: str | None,
     changes: dict[str, Any],
@@ -274,12 +267,13 @@ def _asked(
     registry_url: str | None,
     device: DeviceName,
     engine: str,
-) -> dict[str, Any]:
-    """Everything that was asked for, as the fields of a `Job`; contradictions end here.
+) -> RunRequest:
+    """Everything that was asked for; contradictions end here.
 
     An empty text is a mistake (a variable that is not set, most likely), never the default.
     """
     from translate.batch.planning import Selection, parse_keys
+    from translate.batch.request import RunRequest
     from translate.config import Run, load_pipeline, validate
     from translate.errors import UsageError
     from translate.stores import open_input, open_output
@@ -297,19 +291,19 @@ def _asked(
                          "other the next ones in order")
     settings = chosen.run if chosen else Run()
     listed = parse_keys(_read(keys)) if keys is not None else None
-    return {
-        "pipeline": chosen.name if chosen else "",
-        "source": open_input(_samples(chosen) if source is None else source, endpoint_url=endpoints[0]),
-        "output": open_output(SHIPPED_OUTPUT if output is None else output, endpoint_url=endpoints[1]),
-        "model": reference,
-        "settings": validate(Run, {**settings.model_dump(), **changes}, "the run's settings"),
-        "selection": Selection(tuple(include or ()), tuple(exclude or ()), listed, limit, sample),
-        "overwrite": overwrite,
-        "registry_url": registry_url,
-        "device": device,
-        "choice": engine,
-        "same_place": endpoints[0] == endpoints[1] or "://" not in (source or "") + (output or ""),
-    }
+    return RunRequest(
+        pipeline=chosen.name if chosen else "",
+        source=open_input(_samples(chosen) if source is None else source, endpoint_url=endpoints[0]),
+        output=open_output(SHIPPED_OUTPUT if output is None else output, endpoint_url=endpoints[1]),
+        model=reference,
+        settings=validate(Run, {**settings.model_dump(), **changes}, "the run's settings"),
+        selection=Selection(tuple(include or ()), tuple(exclude or ()), listed, limit, sample),
+        overwrite=overwrite,
+        registry_url=registry_url,
+        device=device,
+        choice=engine,
+        same_place=endpoints[0] == endpoints[1] or "://" not in (source or "") + (output or ""),
+    )
 
 
 def _samples(pipeline: Pipeline | None) -> str:

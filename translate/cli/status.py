@@ -11,7 +11,7 @@ import typer
 from translate.cli import console
 
 if TYPE_CHECKING:
-    from translate.batch.status import Status
+    from translate.inspection.status import Status
 
 
 def status(
@@ -31,10 +31,10 @@ def status(
 
     Exit codes: 0 fine, 2 no such run, 4 storage.
     """
-    from translate.batch.meter import measure
-    from translate.batch.status import locate, newest_run, read_all, read_status
     from translate.cli._prometheus import text
     from translate.errors import UsageError
+    from translate.inspection.meter import measure
+    from translate.inspection.status import locate, newest_run, read_all, read_status
 
     if prometheus and (every or as_json):
         raise UsageError("--prometheus is a form of its own, of one run: leave out --json and --all")
@@ -54,7 +54,7 @@ def status(
 
 
 def _fields(status: Status, output_url: str) -> dict[str, Any]:
-    from translate.batch.layout import run_prefix
+    from translate.records.layout import run_prefix
 
     record, totals = status.record, status.totals
     speed, left_s = status.images_per_second, status.seconds_left

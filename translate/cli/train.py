@@ -56,9 +56,10 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON instead of words.")] = False,
 ) -> None:
-    """Train a translator; the same command again goes on where it was."""
-    import yaml
+    """Train a translator; the same command again goes on where it was, and publishes once.
 
+    Exit codes: 0 done, 2 usage, 3 the training gave up, 4 storage, 130 and 143 stopped.
+    """
     from translate.errors import UsageError
     from translate.registry import ModelRegistry, check_name
     from translate.stores import open_input, open_store
@@ -69,6 +70,7 @@ def train(
     from translate.training.resolve import resolve_training
     from translate.training.roles import read_beginning
     from translate.training.workers import find_train, refuse_gpu
+    from translate.yaml_text import write_yaml
 
     seeded = [] if seed is None else [f"train.seed={seed}"]
     resolved = resolve_training(pipeline, [*(set_ or []), *seeded], images)
@@ -88,7 +90,7 @@ def train(
         if as_json:
             console.result_json({"event": "plan", **values, "memory": asdict(memory)})
         else:
-            console.result(yaml.safe_dump(values, sort_keys=False).rstrip())
+            console.result(write_yaml(values).rstrip())
             console.result(f"# {memory.words()}")
         return
     run_training = find_train(workers, device)

@@ -11,8 +11,8 @@ from translate.cli import console
 if TYPE_CHECKING:
     from collections import Counter
 
-    from translate.batch.verify import Records, Verified
     from translate.images.credentials import Credentials
+    from translate.inspection.verify import Records, Verified
     from translate.stores.contract import ObjectStore
 
 _WORDS = {"not_ours": "not ours"}
@@ -36,9 +36,9 @@ def verify(
 
     Exit codes: 0 all is well, 2 usage, 3 altered, unmarked or missing pictures, 4 storage.
     """
-    from translate.batch.status import locate
-    from translate.batch.verify import output_above
     from translate.errors import UsageError
+    from translate.inspection.status import locate
+    from translate.inspection.verify import output_above
     from translate.stores import open_store
 
     url = open_store(target, endpoint_url=endpoint_url).url.removesuffix("/")
@@ -77,8 +77,8 @@ def _is_picture(url: str, endpoint_url: str | None) -> bool:
 def _verify_picture(url: str, endpoint_url: str | None, *, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from translate.batch.verify import FAULTS, output_above, read_records, verify_one
     from translate.errors import EXIT_ITEMS_FAILED
+    from translate.inspection.verify import FAULTS, output_above, read_records, verify_one
     from translate.stores import open_store
 
     folder, _, key = url.rpartition("/")
@@ -125,8 +125,8 @@ def _verify_output(store: ObjectStore, inner: str, run: str, *, as_json: bool) -
     from collections import Counter
     from dataclasses import asdict
 
-    from translate.batch.verify import FAULTS, read_records, verify
     from translate.errors import EXIT_ITEMS_FAILED, UsageError
+    from translate.inspection.verify import FAULTS, read_records, verify
 
     counts: Counter[str] = Counter()
     signers: Counter[str] = Counter()
@@ -153,7 +153,7 @@ def _verify_output(store: ObjectStore, inner: str, run: str, *, as_json: bool) -
 
 
 def _show_output(findings: list[Verified], counts: Counter[str], signers: Counter[str], records: Records) -> None:
-    from translate.batch.verify import STATES
+    from translate.inspection.verify import STATES
     from translate.pages.template import readable
 
     if findings:

@@ -1,12 +1,13 @@
 """A generator's ``forward`` as a list of layers, each knowing which part of its input a part of its output needs.
 
-Read off the network by `torch.fx`, so an architecture describes itself once, in its own ``forward``. What a layer of
+Recorded by proxies of `torch.fx`, so an architecture describes itself once, in its own ``forward``. What a layer of
 torch looks at follows from its options; a layer of an architecture's own says it itself (`translate.models.contract.
 Local`).
 """
 
 from __future__ import annotations
 
+import copy
 import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -68,7 +69,7 @@ def read_layers(translator: Translator) -> list[Layer]:
     """
     network = translator.network
     try:
-        graph = _Tracer().trace(network)
+        graph = _trace(network)
     except fx.proxy.TraceError as error:
         raise _unknown(translator, "forward", str(error)) from error
     layers: list[Layer] = []
@@ -94,10 +95,44 @@ def _unknown(translator: Translator, name: str, kind: str) -> ModelError:
         "--size that fits into memory")
 
 
-class _Tracer(fx.Tracer):
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Torch's own modules and theirs with a ``forward`` of ours, and those that say what they look at."""
-        return isinstance(m, Local | nn.Conv2d | nn.InstanceNorm2d) or super().is_leaf_module(m, module_qualified_name)
+def _trace(network: nn.Module) -> fx.Graph:
+    """The graph of a network's ``forward``.
+
+    `torch.fx.Tracer.trace` replaces ``nn.Module.__call__`` for the whole process while it runs, so that networks in
+    other threads are traced instead of computed. Here a copy of the modules, without their weights, is called with a
+    proxy instead, and nothing outside of it changes.
+    """
+    tracer = fx.proxy.GraphAppendingTracer(fx.Graph())
+    image = tracer.create_proxy("placeholder", "x", (), {})
+    result = _recording(network, "", tracer)(image)
+    tracer.create_proxy("output", "output", (result,), {})
+    return tracer.graph
+
+
+class _Leaf(nn.Module):
+    """Stands for a module of torch, or one that says what it looks at: a step of the graph."""
+
+    def __init__(self, name: str, tracer: fx.proxy.TracerBase) -> None:
+        super().__init__()
+        self._name, self._tracer = name, tracer
+
+    def forward(self, *inputs: fx.Proxy) -> fx.Proxy:
+        """Append the step."""
+        return self._tracer.create_proxy("call_module", self._name, inputs, {})
+
+
+def _recording(module: nn.Module, name: str, tracer: fx.proxy.TracerBase) -> nn.Module:
+    """A copy of a module whose leaves record that they are called."""
+    holds_others = isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict)
+    of_torch = type(module).__module__.startswith("torch.nn") and not holds_others
+    if of_torch or isinstance(module, Local | nn.Conv2d | nn.InstanceNorm2d):
+        return _Leaf(name, tracer)
+    twin = copy.copy(module)
+    twin._modules = {  # noqa: SLF001 - torch's own place for them; ``copy`` shares it with the original
+        child: part if part is None else _recording(part, f"{name}.{child}".lstrip("."), tracer)
+        for child, part in module._modules.items()  # noqa: SLF001
+    }
+    return twin
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 class Engine(Protocol):
-    """Runs one translator. Each image's pixels depend on the image, the model and ``name`` alone: not on threads,
-    on the batch, or on what else is being translated."""
+    """Runs one translator. Each image's pixels depend on the image, the model and ``name`` alone: not on threads, or on
+    what else is being translated. On a GPU another number of images in a call may change them by rounding."""
 
     @property
     def name(self) -> str:
@@ -41,6 +41,11 @@ class Engine(Protocol):
     @property
     def concurrency(self) -> int:
         """How many images to translate at once, from as many threads, to use the whole machine."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """How many images of one size gain from sharing a call; 1 on processors."""
         ...
 
     @property

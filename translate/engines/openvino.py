@@ -46,6 +46,7 @@ class OpenVinoEngine:
     """Runs one translator on the processor, from several threads if wanted; the translator is left as it is."""
 
     device = "cpu"
+    batch = 1
 
     def __init__(self, translator: Translator, precision: Precision, calibrated: bytes | None = None) -> None:
         """``calibrated``: what `translate.engines.calibration.calibrate` made of this translator, for ``int8``.

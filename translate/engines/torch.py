@@ -31,6 +31,9 @@ NAMES = (
     "torch-float32", "torch-bfloat16", "torch-cuda-float32", "torch-cuda-bfloat16", "torch-mps-float32",
 )
 
+GPU_BATCH = 8
+"""Images of one size that share a call on a GPU, which one image alone leaves mostly idle."""
+
 
 class TorchEngine:
     """Runs one translator, from several threads if wanted; the translator itself is left as it is."""
@@ -61,8 +64,15 @@ class TorchEngine:
         """How many images to translate at once, from as many threads, to use the whole machine."""
         return torch.get_num_threads() if self._alone else 1
 
+    @property
+    def batch(self) -> int:
+        """How many images of one size gain from sharing a call."""
+        return GPU_BATCH if self.device == "cuda" else 1
+
     def translate(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) float32 in [-1, 1] on the CPU, any H, W -> (N, out_channels, H, W)."""
+        if self.device == "cuda":
+            return self._run(x, self.translator)
         if self.device == "cpu" and not self._alone:
             return on_all_cores(lambda: self._each(x, self.translator))
         return self._each(x, self.translator)
@@ -77,10 +87,13 @@ class TorchEngine:
         return self._each(x, lambda image: self.translator.compat(image, seed))
 
     def _each(self, x: Tensor, run: Callable[[Tensor], Tensor]) -> Tensor:
-        on = self.precision == "bfloat16"
         threads = one_thread() if self._alone else contextlib.nullcontext()
-        with threads, torch.autocast(self.device, torch.bfloat16, enabled=on):
-            return torch.cat([run(image[None].to(self.device)).cpu() for image in x])
+        with threads:
+            return torch.cat([self._run(image[None], run) for image in x])
+
+    def _run(self, x: Tensor, run: Callable[[Tensor], Tensor]) -> Tensor:
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            return run(x.to(self.device)).cpu()
 
 
 def open_engine(name: str, translator: Translator, calibrated: bytes | None = None) -> TorchEngine:  # noqa: ARG001

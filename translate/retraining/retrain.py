@@ -1,7 +1,7 @@
 """One retraining, from the listing to the promotion: each step is done once, however often the command is given.
 
 The steps commit a document each (`translate.retraining.journal`); whoever finds it goes on with the next one. Two at
-once are kept apart by the lease that runs have, too (`translate.batch.lease`).
+once are kept apart by the lease that runs have, too (`translate.records.lease`).
 """
 
 from __future__ import annotations
@@ -10,10 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from translate.batch import lease as leases
-from translate.batch.fenced import FencedStore
-from translate.batch.holding import hold
-from translate.batch.layout import new_run_id
 from translate.errors import (
     ConfigError,
     DataError,
@@ -24,6 +20,10 @@ from translate.errors import (
     WorkersDiedError,
 )
 from translate.progress import silent
+from translate.records import lease as leases
+from translate.records.fenced import FencedStore
+from translate.records.holding import hold
+from translate.records.layout import new_run_id
 from translate.registry import ModelRegistry
 from translate.retraining import steps
 from translate.retraining.due import is_due

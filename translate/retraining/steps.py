@@ -212,10 +212,8 @@ def _beginning(work: UnderWay) -> Beginning | None:
 
 def _published(models: ModelRegistry, name: str, retraining: str) -> int | None:
     """The version that an earlier call of this retraining published before it was killed."""
-    for line in models.list():
-        if line.name == name and line.document and line.document.provenance.get("retraining") == retraining:
-            return line.version
-    return None
+    found = models.find(name, lambda model: model.provenance.get("retraining") == retraining)
+    return None if found is None else int(found.partition("@")[2])
 
 
 def _scores(figures: Figures, reference: str, judge: str) -> Scores:

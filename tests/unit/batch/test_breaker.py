@@ -3,9 +3,9 @@
 import pytest
 
 from translate.batch.breaker import IN_A_ROW, Breaker
-from translate.batch.ledger import unhappy
-from translate.batch.manifest import Item
 from translate.errors import AccessError, UnavailableError
+from translate.records.ledger import unhappy
+from translate.records.manifest import Item
 
 
 def entry(name: str, code: str):

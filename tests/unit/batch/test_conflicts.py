@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from translate.batch.conflicts import refuse_overlap, refuse_replacing_sources
-from translate.batch.manifest import Item
 from translate.errors import UsageError
+from translate.records.manifest import Item
 from translate.stores import open_store
 
 ITEM = Item("x.png", "e1", 10, "x.png", "png")

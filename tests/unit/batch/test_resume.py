@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translate.batch import layout
-from translate.batch.ledger import Entry, to_lines, write_segment
-from translate.batch.manifest import Item, Unit, write_units
 from translate.batch.resume import Rest
+from translate.records import layout
+from translate.records.ledger import Entry, to_lines, write_segment
+from translate.records.manifest import Item, Unit, write_units
 from translate.stores import open_store
 
 RUN = "20261122T060000000Z-abcd"

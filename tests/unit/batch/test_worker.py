@@ -9,14 +9,16 @@ from types import SimpleNamespace
 import pytest
 from jobs import fill
 
-from translate.batch import stages, worker
-from translate.batch.manifest import Item
 from translate.batch.pace import RECENT
-from translate.batch.worker import CHANGING, Task, Worker
+from translate.batch.worker import Task, Worker
 from translate.errors import StoreError
+from translate.images import codec
 from translate.images.picture import Limits
 from translate.provenance import Sizes, Work
+from translate.records.manifest import Item
 from translate.stores.file import FileStore
+from translate.translation import core
+from translate.translation.core import CHANGING
 
 IMAGES = 40
 PATIENCE_S = 60
@@ -54,7 +56,7 @@ class Network:
     """An engine that stands in for one, and wants an image at a time: negatives, after whatever ``before`` does with
     the number of the call."""
 
-    name, device, precision, concurrency = "torch-float32", "cpu", "float32", 1
+    name, device, precision, concurrency, batch = "torch-float32", "cpu", "float32", 1, 1
     translator = SimpleNamespace(in_channels=3)
 
     def __init__(self, before=lambda _: None) -> None:
@@ -103,14 +105,14 @@ def all_done(made: Worker, items: list[Item]) -> None:
 
 
 def test_the_next_image_is_decoded_while_the_network_has_one(tmp_path, items, monkeypatch):
-    decoded, decode = Count(), stages.decode
+    decoded, decode = Count(), codec.decode
 
-    def counted(*arguments):
-        picture = decode(*arguments)
+    def counted(*arguments, **options):
+        picture = decode(*arguments, **options)
         decoded.add()
         return picture
 
-    monkeypatch.setattr(stages, "decode", counted)
+    monkeypatch.setattr(codec, "decode", counted)
     network = Network(lambda number: decoded.wait(min(number + 1, IMAGES)))
     all_done(make_worker(tmp_path, network), items)
 
@@ -156,36 +158,42 @@ def test_a_slow_store_gets_more_threads(tmp_path, items):
 @pytest.mark.parametrize(("share", "most"), [(2.5, 2), (0.5, 1)])
 def test_pictures_in_hand_stay_within_their_memory(tmp_path, items, monkeypatch, share, most):
     """Also where not even one fits."""
-    picture_bytes = 24 * 32 * stages.PICTURE_BYTES_PER_PIXEL
-    monkeypatch.setattr(worker, "PIXELS_BYTES", int(share * picture_bytes))
-    in_hand, decode = Count(), stages.decode
+    picture_bytes = 24 * 32 * core.PICTURE_BYTES_PER_PIXEL
+    monkeypatch.setattr(core, "PIXELS_BYTES", int(share * picture_bytes))
+    in_hand, decode, encode = Count(), codec.decode, codec.encode
 
-    def counted(*arguments):
+    def counted(*arguments, **options):
         in_hand.add()
-        return decode(*arguments)
+        return decode(*arguments, **options)
 
     def linger(number):
         if number == 1:
             in_hand.wait(most)
             time.sleep(A_MOMENT_S)
 
-    monkeypatch.setattr(stages, "decode", counted)
-    all_done(make_worker(tmp_path, Network(linger), put=lambda *_: in_hand.add(-1)), items)
+    def encoded(*arguments):
+        data = encode(*arguments)
+        in_hand.add(-1)
+        return data
+
+    monkeypatch.setattr(codec, "decode", counted)
+    monkeypatch.setattr(codec, "encode", encoded)
+    all_done(make_worker(tmp_path, Network(linger)), items)
     assert in_hand.most == most
 
 
 def test_files_in_hand_stay_within_their_memory(tmp_path, items, monkeypatch):
-    monkeypatch.setattr(worker, "FILES_BYTES", 2 * max(item.size_bytes for item in items))
-    files, decode = Count(), stages.decode
+    monkeypatch.setattr(core, "FILES_BYTES", 2 * max(item.size_bytes for item in items))
+    files, decode = Count(), codec.decode
 
-    def linger(*arguments):
+    def linger(*arguments, **options):
         if files.most < 2:
             files.wait(2)
             time.sleep(A_MOMENT_S)
         files.add(-1)
-        return decode(*arguments)
+        return decode(*arguments, **options)
 
-    monkeypatch.setattr(stages, "decode", linger)
+    monkeypatch.setattr(codec, "decode", linger)
     all_done(make_worker(tmp_path, Network(), get=lambda *_: files.add()), items)
     assert files.most == 2
 
@@ -200,18 +208,18 @@ def test_after_a_stop_only_what_the_network_has_comes_out(tmp_path, items):
 
 def test_after_a_stop_those_that_wait_for_memory_are_not_decoded(tmp_path, items, monkeypatch):
     """Of large pictures each would take seconds, one after the other."""
-    monkeypatch.setattr(worker, "PIXELS_BYTES", 1)
-    stop, decoded, decode = threading.Event(), Count(), stages.decode
+    monkeypatch.setattr(core, "PIXELS_BYTES", 1)
+    stop, decoded, decode = threading.Event(), Count(), codec.decode
 
-    def counted(*arguments):
+    def counted(*arguments, **options):
         decoded.add()
-        return decode(*arguments)
+        return decode(*arguments, **options)
 
     def linger(_):
         time.sleep(A_MOMENT_S)  # the others have come to wait
         stop.set()
 
-    monkeypatch.setattr(stages, "decode", counted)
+    monkeypatch.setattr(codec, "decode", counted)
     assert len(list(make_worker(tmp_path, Network(linger)).process(items, stop.is_set))) == 1
     assert decoded.now == 1
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from translate.batch.ledger import Entry
 from translate.batch.meter import Measured, Meter
 from translate.cli._prometheus import measured, text
 from translate.errors import UsageError
+from translate.records.ledger import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,13 +17,13 @@ from pathlib import Path
 import torch
 torch.set_num_threads(3)
 from concurrent.futures import ThreadPoolExecutor
-from translate.batch import stages
 from translate.engines.agreement import agreement_db
 from translate.engines.torch import TorchEngine
 from translate.images.codec import decode
 from translate.provenance import Sizes, Work
 from translate.registry import open_model
 from translate.shipped import shipped_folder
+from translate.translation.core import Core
 
 file = next((shipped_folder("samples") / "photos").glob("*.jpg"))
 picture = decode(file.read_bytes())
@@ -38,7 +38,8 @@ agreement_db(engine, [picture.pixels])
 work = Work(model="m", model_digest="", size=200, format="keep", quality=92, pixels="exact", engine=engine.name)
 sizes = Sizes(whole_px=10**9, sweep_bytes=None)
 with ThreadPoolExecutor(2) as pool:
-    list(pool.map(lambda _: stages.translate(picture, engine, work, sizes), range(4)))
+    core = Core(engine, work, sizes)
+    list(pool.map(lambda _: core.translate(picture), range(4)))
     print(others() - with_its_team)
 """
 

@@ -7,7 +7,7 @@ from jobs import fill, make_job, publish_tiny
 
 from pipelines import _actor
 from pipelines._actor import Actor, Program, Settings
-from translate.batch.job import prepare
+from translate.batch.run import prepare
 from translate.errors import ModelError, UsageError
 from translate.images import credentials
 from translate.registry import fetch_model

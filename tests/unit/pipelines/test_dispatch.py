@@ -6,8 +6,8 @@ from ray.exceptions import ActorDiedError, OutOfMemoryError
 from pipelines import _dispatch
 from pipelines._dispatch import DEATHS_OF_ONE_IMAGE, SPARED_DEATHS, Dispatch
 from pipelines._pool import Member
-from translate.batch.manifest import Item, Unit
 from translate.errors import TranslateError
+from translate.records.manifest import Item, Unit
 
 
 class Pool:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from retraining_set import fill, pipeline, publish_random
 
-from translate.batch import lease
-from translate.batch.holding import hold
 from translate.errors import ConfigError, DataError, LockedError, PointersMovedError, StoreError
+from translate.records import lease
+from translate.records.holding import hold
 from translate.registry import ModelRegistry
 from translate.retraining.journal import Begun, Done, Journal
 from translate.retraining.retrain import retrain

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from translate.batch import layout
 from translate.batch.worker import read_calibrated
 from translate.errors import ItemError, NotFoundError, StoreError, UnavailableError
+from translate.records import layout
 from translate.stores.memory import MemoryStore
 from translate.stores.records import TRIES, read_record
 

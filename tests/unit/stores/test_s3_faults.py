@@ -12,10 +12,10 @@ from s3_server import ENVIRONMENT
 
 from tests.chaos.fault_proxy import FaultProxy
 from tests.chaos.faults import Fate, Faults
-from translate.batch import lease
-from translate.batch.fenced import FencedStore
-from translate.batch.holding import hold
 from translate.errors import AccessError, BusyError, ItemError, PreconditionError, UnavailableError
+from translate.records import lease
+from translate.records.fenced import FencedStore
+from translate.records.holding import hold
 from translate.stores import _s3_client, patience
 from translate.stores import s3 as s3_module
 from translate.stores.conditional import heeds_conditions

@@ -1,0 +1,1 @@
+"""Looking back at runs: reads their records and changes no output."""

@@ -1,0 +1,1 @@
+"""What a run leaves behind: its layout, plan, ledger, history and lease."""

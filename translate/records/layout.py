@@ -1,0 +1,62 @@
+"""Where a run's records lie beside the outputs, and what a run is called.
+
+_translate/lease.json                        who writes here, see `translate.records.lease`
+_translate/calibrated/openvino-int8-<digest>.zip   weights of an engine in int8, calibrated on images of this job
+_translate/probe                             empty: whether the store refuses what it should, and its clock
+_translate/runs/<run>/units/000000.jsonl     the plan's units of work, a line each
+_translate/runs/<run>/plan.json              marker: the plan is complete
+_translate/runs/<run>/ledger/000000.jsonl    marker: this unit is finished; an outcome a line
+_translate/runs/<run>/ledger/000001.stopped.jsonl   the finished part of a unit that was stopped; stays when it goes on
+_translate/runs/<run>/report.html
+_translate/runs/<run>/summary.json           marker: the run is finished
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+
+RESERVED = "_translate/"
+"""Keys under this prefix are ours, in every output; they are never read as images."""
+RUNS = RESERVED + "runs/"
+
+
+def new_run_id(now: datetime | None = None) -> str:
+    """A run's name: sorts by time (UTC, milliseconds), and two made at once differ."""
+    now = now or datetime.now(UTC)
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{secrets.token_hex(2)}"
+
+
+def run_prefix(run: str) -> str:
+    """Prefix of everything that one run wrote about itself."""
+    return f"{RUNS}{run}/"
+
+
+def plan_key(run: str) -> str:
+    """The plan's record."""
+    return run_prefix(run) + "plan.json"
+
+
+def units_key(run: str, part: int) -> str:
+    """One part of the plan's units."""
+    return f"{run_prefix(run)}units/{part:06d}.jsonl"
+
+
+def ledger_key(run: str, unit: int, *, stopped: bool = False) -> str:
+    """The outcomes of one unit."""
+    return f"{run_prefix(run)}ledger/{unit:06d}{'.stopped' if stopped else ''}.jsonl"
+
+
+def report_key(run: str) -> str:
+    """The page for people."""
+    return run_prefix(run) + "report.html"
+
+
+def calibrated_key(engine: str) -> str:
+    """The weights of an engine whose name says which."""
+    return f"{RESERVED}calibrated/{engine}.zip"
+
+
+def summary_key(run: str) -> str:
+    """The totals."""
+    return run_prefix(run) + "summary.json"

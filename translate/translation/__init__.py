@@ -1,0 +1,1 @@
+"""The core: the one way from a picture to its translation."""
