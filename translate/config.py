@@ -12,7 +12,7 @@ import importlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -179,8 +179,9 @@ class Evaluation(Frozen):
     every_images: int = Field(ge=1)
     images: int = Field(default=64, ge=4)
     """At most so many of the held-out images of each domain are looked at."""
-    best_by: Literal["kid", "layer_distance"] = "kid"
-    """What the best snapshot is lowest in, over all directions; ``layer_distance`` needs pairs."""
+    best_by: str = "kid"
+    """What the best snapshot is lowest in, over all directions: a decisive measure of `translate.metrics`, ``kid`` or,
+    with pairs, ``layer_distance``."""
 
 
 class Training(Frozen):
@@ -236,19 +237,6 @@ class Holdout(Frozen):
     """At most so many of the held-out images of each domain are looked at."""
 
 
-class Margins(Frozen):
-    """By how much a challenger may be worse than the champion, in each measure's own unit, see `translate evaluate`."""
-
-    kid: float = Field(default=0.01, ge=0)
-    edge_agreement: float = Field(default=0.03, ge=0)
-    droplets_percent: float = Field(default=0.2, ge=0)
-    checkerboard_db: float = Field(default=1.0, ge=0)
-    luma_correlation: float = Field(default=0.05, ge=0)
-    layer_distance: float = Field(default=0.03, ge=0)
-    l1: float = Field(default=0.005, ge=0)
-    ssim: float = Field(default=0.02, ge=0)
-
-
 class Gate(Frozen):
     """When a challenger is measurably no worse than the champion, see `translate.retraining.gate`."""
 
@@ -256,7 +244,9 @@ class Gate(Frozen):
     """Random halves of the held-out images, the same for both models, that the spread of a difference is taken over."""
     spreads: float = Field(default=2.0, ge=0)
     """So many spreads are added to a difference before it is held against its margin."""
-    margins: Margins = Margins()
+    margins: dict[str, Annotated[float, Field(ge=0)]] = {}
+    """By how much a challenger may be worse than the champion, by measure, in the measure's own unit; where one isn't
+    named, the margin that its file in `translate.metrics` declares."""
 
 
 class Retraining(Frozen):

@@ -16,6 +16,7 @@ from translate.batch.request import RunRequest
 from translate.batch.resolve import resolve
 from translate.config import Run, load_pipeline, pipeline_names, validate
 from translate.errors import UsageError
+from translate.images.hidden import fill_hidden
 from translate.images.picture import Picture
 from translate.stores import open_store
 from translate.translation.core import Core
@@ -124,4 +125,7 @@ def _from_array(array: NDArray[np.uint8]) -> Picture:
             "RGB, or (H, W, 4) with alpha"
         )
     alpha = np.ascontiguousarray(array[..., 3]) if array.shape[2] == 4 else None
-    return Picture(np.ascontiguousarray(array[..., :3]), alpha, "png")
+    pixels = array[..., :3].copy()
+    if alpha is not None:
+        fill_hidden(pixels, alpha)
+    return Picture(pixels, alpha, "png")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from translate.batch import sampling
 from translate.batch.worker import Task, read_calibrated
 from translate.config import PixelSettings
-from translate.engines.agreement import agreement_db, tolerance_db
+from translate.engines.agreement import agreement_db
 from translate.engines.calibration import IMAGES, calibrate
 from translate.engines.choice import choose, open_checked
-from translate.engines.opening import device_of, open_engine, refuse_unknown
+from translate.engines.opening import declared, device_of, open_engine, refuse_unknown
 from translate.engines.sizes import sizes_for
 from translate.engines.torch import engine_name, pick_device
 from translate.errors import ModelError, UsageError, WorkDigestError
@@ -38,11 +38,11 @@ class Resolved:
 
     task: Task
     engine: Engine
-    """Of this process; workers elsewhere may have another, see `RunRequest.engine`."""
+    """Engine of this process; workers elsewhere may have another, see `RunRequest.engine`."""
     why_engine: str
-    """Why this one, in a line; empty where there was nothing to choose."""
+    """Why this engine was chosen, in a line; empty where there was no choice."""
     calibrated: bytes | None
-    """Its weights, if they were calibrated just now."""
+    """The engine's weights, if they were calibrated just now."""
 
 
 def resolve(job: RunRequest, past: Callable[[], Iterable[Work]] = tuple) -> Resolved:
@@ -110,7 +110,8 @@ def _in_int8(job: RunRequest, translator: Translator, alike: Sequence[str]) -> _
 
     images = sampling.spread_images(job, _work(job, translator, ""), IMAGES)
     calibrated = calibrate(translator, images)
-    if agreement_db(open_engine(name_of(calibrated), translator, calibrated), images) < tolerance_db("int8"):
+    engine = open_engine(name_of(calibrated), translator, calibrated)
+    if agreement_db(engine, translator, images) < declared(engine.name).least_db:
         calibrated = calibrate(translator, images, finely=True)
     engine = open_checked(name_of(calibrated), translator, lambda: images, calibrated)
     return _Chosen(engine, f"engine {engine.name}, calibrated on {len(images)} images of the input", calibrated)
@@ -119,7 +120,7 @@ def _in_int8(job: RunRequest, translator: Translator, alike: Sequence[str]) -> _
 def resolve_as_planned(job: RunRequest, record: PlanRecord) -> tuple[Task, Engine]:
     """Load the model of an unfinished run, on the engine that it began with.
 
-    Raises `WorkDigestError` if either is not to be had.
+    Raises `WorkDigestError` if the model or the engine cannot be had.
     """
     job = replace(job, model=record.work.model)
     try:
@@ -132,7 +133,7 @@ def resolve_as_planned(job: RunRequest, record: PlanRecord) -> tuple[Task, Engin
         problems = [str(error)]
     if problems:
         raise WorkDigestError(
-            f"run {record.run} in {job.output.url} is not finished, and can't go on as it began "
+            f"run {record.run} in {job.output.url} is not finished, and can't be resumed as it began "
             f"({'; '.join(problems)}). Bring back the model or the kind of machine that it began with; or say "
             "--overwrite stale to begin anew and make what is there anew too, or --overwrite never to keep what is "
             "there and fill the gaps"

@@ -36,7 +36,7 @@ def train(
     ] = None,
     publish: Annotated[str | None, typer.Option(metavar="NAME", help="Publish the result under this name.")] = None,
     registry: Registry = None,
-    resume: Annotated[Literal["auto", "never"], typer.Option(help="Go on from the last checkpoint, or not.")] = "auto",
+    resume: Annotated[Literal["auto", "never"], typer.Option(help="Resume from the last checkpoint, or not.")] = "auto",
     from_: Annotated[
         str | None,
         typer.Option("--from", metavar="NAME", help="Begin from a published model, NAME@VERSION, with all roles of its "
@@ -48,7 +48,7 @@ def train(
     ] = False,
     seed: Annotated[
         int | None,
-        typer.Option(callback=bounds(0), metavar="N", help="Of weights, order, crops; default: the pipeline's."),
+        typer.Option(callback=bounds(0), metavar="N", help="Seed of weights, order, crops; default: the pipeline's."),
     ] = None,
     workers: TrainingWorkers = None,
     device: TrainingDevice = "auto",
@@ -56,9 +56,9 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON instead of words.")] = False,
 ) -> None:
-    """Train a translator; the same command again goes on where it was, and publishes once.
+    """Train a translator; the same command again resumes it, and publishes once.
 
-    Exit codes: 0 done, 2 usage, 3 the training gave up, 4 storage, 130 and 143 stopped.
+    Exit codes: 0 done, 1 the training gave up, 2 usage, 4 storage, 130 and 143 stopped.
     """
     from translate.errors import UsageError
     from translate.registry import ModelRegistry, check_name

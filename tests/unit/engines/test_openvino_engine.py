@@ -1,5 +1,9 @@
 """What OpenVINO makes of a network, as it says itself."""
 
+import os
+import subprocess
+import sys
+
 import engine_networks
 import pytest
 
@@ -18,3 +22,24 @@ def test_every_convolution_is_in_bfloat16(options):
                     if node["layerType"].astype(str) in ("Convolution", "Deconvolution")]
     assert len(convolutions) >= 6
     assert set(convolutions) == {"bf16"}
+
+
+QUIET = """
+import sys
+from pathlib import Path
+
+from translate.engines.openvino import load
+
+load()
+import nncf
+
+assert sys.modules["openvino_telemetry"] is None
+print([path.name for path in Path.home().rglob("*") if path.is_file()])
+"""
+
+
+def test_nothing_is_reported_and_no_identifier_is_kept(tmp_path):
+    environment = {**os.environ, "HOME": str(tmp_path), "NO_ALBUMENTATIONS_UPDATE": "1"}
+    done = subprocess.run([sys.executable, "-c", QUIET], env=environment, capture_output=True, text=True, timeout=200,
+                          check=False)
+    assert done.stdout.strip().endswith("[]"), done.stdout + done.stderr

@@ -108,7 +108,7 @@ class TestAvif:
     def test_a_curve_of_high_dynamic_range_is_noted(self):
         data = bytearray(avif(scene()))
         struct.pack_into(">H", data, data.index(b"nclx") + 6, 16)  # PQ
-        assert "transfer_ignored" in decode(bytes(data)).notes
+        assert "color_ignored" in decode(bytes(data)).notes
 
     def test_brands_may_come_in_any_order(self):
         data = avif(scene())
@@ -171,7 +171,7 @@ class TestHeic:
             assert decode(bytes(data), Limits(max_pixels=1_000_000)).pixels.dtype == np.uint8
 
     def test_without_the_extra_the_way_out_is_named(self, monkeypatch):
-        monkeypatch.setitem(sys.modules, "pi_heif", None)
+        monkeypatch.setitem(sys.modules, "pillow_heif", None)
         with pytest.raises(ItemError, match=r"pip install 'translate-images\[heic\]'") as caught:
             decode(HEIC["photo"])
         assert caught.value.code == "input.unsupported_mode"

@@ -72,7 +72,7 @@ def test_however_the_last_one_ended_it_was_the_last_one(places, journal, ended):
 def test_one_that_has_not_ended_is_gone_on_with_whatever_is_due(places, journal):
     begun(places, journal, ended=None)
     outcome = retrain(pipeline(), **places, if_due=True, dry_run=True)
-    assert outcome.words == ("goes on with retraining one, begun on 2026-11-22 03:00 UTC",)
+    assert outcome.words == ("resumes retraining one, begun on 2026-11-22 03:00 UTC",)
 
 
 def test_two_at_once_exclude_each_other(places):
@@ -83,14 +83,16 @@ def test_two_at_once_exclude_each_other(places):
 
 @pytest.mark.parametrize(("made", "error", "words"), [
     (lambda: pipeline().model_copy(update={"training": None}), ConfigError, "no training section"),
-    (lambda: pipeline(retraining={"holdout": {"share": 0.001}}), DataError, "no images under a/"),
+    (lambda: pipeline(retraining={"holdout": {"share": 0.001}}), DataError,
+     "a holds 0 images; an evaluation needs at least 4: raise retraining"),
     (lambda: pipeline(retraining={"holdout": {"share": 0.99}}), DataError, "holds no images"),
 ])
 def test_what_cannot_be_done_is_told_before_anything_has_begun(places, journal, made, error, words):
     registry = ModelRegistry(places["registry"])
     publish_random(registry)
-    with pytest.raises(error, match=words):
-        retrain(made(), **places)
+    for dry_run in (True, False):
+        with pytest.raises(error, match=words):
+            retrain(made(), **places, dry_run=dry_run)
     assert journal.begun() == []
     assert registry.pointers("negative").champion is None
 
