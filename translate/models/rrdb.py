@@ -111,7 +111,8 @@ class Network(nn.Module):
             layer for _ in range(2)
             for layer in (Double(), nn.Conv2d(width, width, 3, padding=1), nn.LeakyReLU(0.2))))
         self.head = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(width, config.out_channels, 3, padding=1))
+            nn.Conv2d(width, width, 3, padding=1), nn.LeakyReLU(0.2),
+            nn.Conv2d(width, config.out_channels, 3, padding=1))
         _initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -8,8 +8,9 @@ import pytest
 
 from tests.unit.datasets.test_painted import put, scene
 from translate.datasets.folder import image_keys, read_pixels
-from translate.datasets.redrawn import SIDE_PX, colour_move, move_colours, open_redrawer, prepare, redraw
+from translate.datasets.redrawn import SIDE_PX, colour_move, open_redrawer, prepare, redraw
 from translate.errors import DataError
+from translate.images.lab import move_colours
 from translate.stores import open_store
 
 

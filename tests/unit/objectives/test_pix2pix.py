@@ -70,5 +70,5 @@ def test_a_texture_that_is_lost_is_seen():
 
 
 def test_a_set_without_answers_is_refused():
-    with pytest.raises(ConfigError, match="set data.kind: unpaired and data.answers_a"):
+    with pytest.raises(ConfigError, match=r"set data.kind: unpaired and data\.answers_a"):
         Objective(Config(judge="images")).generator_loss({"D_ab": Listening()}, {"a": A, "b": B}, IMAGES)
