@@ -52,17 +52,12 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
     """Score a model on test images, beside doing nothing and beside real images."""
-    from translate.metrics.evaluate import Evaluator
-    from translate.registry import open_model
-    from translate.stores import open_input
+    from translate.library import verbs
 
-    translator = open_model(model, registry)
-    store = open_input(data, endpoint_url=endpoint_url)
     chosen = None if metrics is None else [name.strip() for name in metrics.split(",")]
-    evaluator = Evaluator(store, source=source, target=target, pairs=paired, size_px=size, real=real, judge=judge,
-                          metrics=chosen)
     with console.progress("evaluate", as_json=as_json) as report:
-        found = evaluator.evaluate(translator, report)
+        found = verbs.evaluate(model, data, source, target, paired=paired, real=real, size=size, metrics=chosen,
+                               judge=judge, registry=registry, endpoint_url=endpoint_url, progress=report)
     if as_json:
         console.result_json({"event": "evaluation", **asdict(found)})
     else:

@@ -39,6 +39,10 @@ FILES = ("model.xml", "model.bin")
 """Of a network on disk, as OpenVINO calls them."""
 THREADS = 2
 """That compute an image; never more nor fewer, see above."""
+KEPT_PREPARED = 128
+"""Layers of each kind, prepared for one size, that OpenVINO keeps for pictures of the same size: about eight sizes of a
+U-Net of eight levels, more of others. Its own bound of 5000 let a process grow without end with pictures of ever new
+sizes."""
 Precision = Literal["float32", "bfloat16", "int8"]
 
 
@@ -215,4 +219,5 @@ def _options(precision: Precision, at_once: int) -> dict[str, object]:
         "NUM_STREAMS": at_once,
         "INFERENCE_NUM_THREADS": THREADS * at_once,
         "ENABLE_CPU_PINNING": False,
+        "CPU_RUNTIME_CACHE_CAPACITY": KEPT_PREPARED,
     }
