@@ -60,7 +60,7 @@ def from_pillow(image: PillowImage) -> Picture:
     try:
         image.load()  # turns a TIFF upright
     except PILLOW_FAULTS as error:
-        raise ItemError("input.truncated", f"the file of this Pillow image ends early or is damaged ({error})") from error
+        raise ItemError("input.truncated", f"the file of this image ends early or is damaged ({error})") from error
     is_deep = image.mode.startswith("I;16")
     flat = to_eight_bits(image, b"", 16, white_is_zero=False) if is_deep else image
     pixels, alpha, _ = to_srgb(flat, icc)
@@ -97,8 +97,8 @@ def from_tensor(tensor: Tensor) -> Picture:
     values = tensor.detach().to("cpu", torch.float32)
     lowest, highest = float(values.numpy().min()), float(values.numpy().max())
     if not (lowest >= -1 - BEYOND and highest <= 1 + BEYOND):  # so that nan is refused
-        raise UsageError(f"cannot translate a tensor with values from {lowest:g} to {highest:g}; expected finite ones in "
-                         "[-1, 1]; for [0, 255] give uint8")
+        raise UsageError(f"cannot translate a tensor with values from {lowest:g} to {highest:g}; expected finite ones "
+                         "in [-1, 1]; for [0, 255] give uint8")
     return Picture(to_pixels(values), None, "png")
 
 

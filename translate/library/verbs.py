@@ -1,4 +1,4 @@
-"""Training, evaluation, import and export as functions, with the arguments of the command line, which calls them too."""
+"""Training, evaluation, import and export as functions, with the arguments of the command line, which calls them."""
 
 from __future__ import annotations
 
