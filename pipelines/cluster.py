@@ -60,8 +60,8 @@ def connect() -> None:
     address = os.environ.get("RAY_ADDRESS")
     try:
         if address:
-            refuse_silence(address)
-            # As paths: in a job that was submitted Ray copies this, and modules cannot be copied.
+            _refuse_silence(address)
+            # As paths: in a job of `ray job submit` Ray copies this, and modules cannot be copied.
             code = [str(Path(str(package.__file__)).parent) for package in (translate, pipelines)]
             ray.init(**quiet, runtime_env={"py_modules": code})
         else:
@@ -123,7 +123,7 @@ def _let_signals_end() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
-def refuse_silence(address: str) -> None:
+def _refuse_silence(address: str) -> None:
     """Raise `ConnectionError` if nobody listens at ``host:port``; Ray itself would try for minutes."""
     parts = urlsplit(address if "://" in address else f"ray://{address}")
     if parts.port is None:  # auto, local

@@ -66,6 +66,22 @@ def unit(name):
     return sections
 
 
+def shown(path):
+    """Lines of shell that a file shows: the fenced blocks of a README, else the indented comments at the top."""
+    text = path.read_text(encoding="utf-8")
+    text = "\n".join(FENCED.findall(text)) if path.suffix == ".md" else \
+        "\n".join(line[1:] for line in text.splitlines() if line.startswith("#  "))
+    return text.replace("\\\n", " ").splitlines()
+
+
+def jobs():
+    """(where, words) of every `ray job submit` that files here and the README show."""
+    for path in [FOLDER.parent / "README.md", *sorted(FOLDER.rglob("*"))]:
+        for line in shown(path) if path.is_file() else []:
+            if found := re.match(r"\s*(?:[A-Z_]+=\S+ )*(ray job submit .*)", line):
+                yield path.name, shlex.split(found[1])
+
+
 def commands():
     """(where, words) of every call of `translate`: in manifests, at the top of them, in READMEs and the runbook."""
     for name, service in compose().items():
@@ -77,11 +93,8 @@ def commands():
     for path in sorted((FOLDER / "systemd").glob("*.service")):
         yield path.name, shlex.split(unit(path.name)["Service"]["ExecStart"][0])
     for path in sorted(FOLDER.rglob("*")):
-        if not path.is_file():
-            continue
-        text = path.read_text(encoding="utf-8")
-        text = "\n".join(FENCED.findall(text)) if path.suffix == ".md" else \
-            "\n".join(line[1:] for line in text.splitlines() if line.startswith("#  "))
-        for line in text.replace("\\\n", " ").splitlines():
+        for line in shown(path) if path.is_file() else []:
             if found := re.match(r"\s*(?:[A-Z_]+=\S+ )*(translate .*)", line):
                 yield path.name, shlex.split(found[1], comments=True)
+    for where, words in jobs():
+        yield where, words[words.index("--") + 1:]

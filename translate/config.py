@@ -8,12 +8,12 @@ names, which checks them itself.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -26,8 +26,9 @@ from pydantic import (
 )
 
 from translate import lookup
-from translate.errors import ConfigError
+from translate.errors import ConfigError, UnknownNameError
 from translate.shipped import shipped_folder
+from translate.yaml_text import read_yaml
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -39,9 +40,9 @@ LEAST_SIZE_PX = 8
 
 
 class Frozen(BaseModel):
-    """Base of every configuration: immutable, strict types, no unknown keys."""
+    """Base of every configuration: immutable, strict types, finite numbers, no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 
 
 class Domains(Frozen):
@@ -59,9 +60,10 @@ class PixelSettings(Frozen):
     size: int | Literal["native"] | None = None
     """Working size: the short side in pixels, or ``native``, the image's own. None: the size that the model says, and
     ``native`` for a model that says none. Results return to the input's size."""
-    format: Literal["keep", "png", "jpeg", "webp", "tiff"] = "keep"
+    format: str = "keep"
+    """Of the outputs: a format's name, or ``keep``: as the source is named."""
     quality: int = Field(default=92, ge=1, le=100)
-    """Of JPEG and WebP."""
+    """Of formats that lose something: JPEG, WebP and AVIF."""
     exif: Literal["drop", "keep"] = "drop"
     """Whether EXIF of the source goes into its output: camera, time, place and owner."""
     pixels: Literal["exact", "compat"] = "exact"
@@ -69,9 +71,15 @@ class PixelSettings(Frozen):
 
     @field_validator("format", mode="before")
     @classmethod
-    def _extension(cls, value: object) -> object:
-        """What files are called is as good as what their format is called."""
-        return {"jpg": "jpeg", "tif": "tiff"}.get(value, value) if isinstance(value, str) else value
+    def _format_name(cls, value: object) -> object:
+        """What files are called (``jpg``) is as good as what their format is called."""
+        if value == "keep" or not isinstance(value, str):
+            return value
+        try:
+            # Not imported above: configurations are read by programs that open no image.
+            return importlib.import_module("translate.images.formats").named(value).name
+        except UnknownNameError as error:
+            raise ValueError(str(error)) from error
 
     @field_validator("size", mode="before")
     @classmethod
@@ -197,9 +205,9 @@ class Training(Frozen):
     """Made images that the discriminators' history holds (arXiv:1703.10593, section 4); 0: only the newest."""
     ema_half_life_images: int = Field(default=2000, ge=1)
     """Half-life of the moving average of the generators' weights; the average is what is published."""
-    precision: Literal["auto", "float32", "float32-forward", "bfloat16"] = "auto"
-    """``float32-forward``: generators go forward in float32 and back in bfloat16, discriminators are in bfloat16.
-    ``auto`` is that on a processor that multiplies bfloat16 in hardware, and bfloat16 on such a GPU."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What the networks compute in; weights are float32 in both. ``auto``: bfloat16 where the processor (AMX) or GPU
+    multiplies it in hardware, else float32."""
     evaluation: Evaluation | None = None
     """None: the last snapshot is published."""
     sample_every_images: int = Field(default=2000, ge=1)
@@ -347,36 +355,11 @@ def load_pipeline(name_or_path: str) -> Pipeline:
 
 def parse_pipeline(text: str, where: str) -> Pipeline:
     """Parse YAML text; ``where`` names it in errors."""
-    try:
-        _refuse_twice(yaml.compose(text, Loader=yaml.SafeLoader), where, set())
-        values = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # a date such as 2026-99-99 is a ValueError
-        hint = " (a line is indented with a tab; use blanks)" if "'\\t'" in str(error) else ""
-        raise ConfigError(f"{where} is not valid YAML{hint}: {error}") from error
+    values = read_yaml(text, where)
     if not isinstance(values, dict):
         got = "nothing" if values is None else type(values).__name__
         raise ConfigError(f"{where} must hold a mapping with name, summary, domains ...; got {got}")
     return validate(Pipeline, values, where)
-
-
-def _refuse_twice(node: yaml.Node | None, where: str, seen: set[int]) -> None:
-    """Raise `ConfigError` if a mapping below a node has a key twice: YAML takes the last one and says nothing."""
-    if not isinstance(node, yaml.CollectionNode) or id(node) in seen:  # an alias may lead back to where it stands
-        return
-    seen.add(id(node))
-    lines: dict[str, int] = {}
-    for child in node.value:
-        if isinstance(child, yaml.Node):
-            _refuse_twice(child, where, seen)
-            continue
-        key, value = child
-        line = key.start_mark.line + 1
-        if isinstance(key, yaml.ScalarNode):
-            if key.value in lines:
-                raise ConfigError(f"{where}, line {line}: the key {key.value!r} is given a second time; the first is "
-                                  f"in line {lines[key.value]}. Keep one of them")
-            lines[key.value] = line
-        _refuse_twice(value, where, seen)
 
 
 def validate(model: type[M], values: dict[str, Any], where: str) -> M:

@@ -22,6 +22,9 @@ class TranslateError(Exception):
 
     exit_code = EXIT_INTERNAL
 
+class InvariantError(TranslateError):
+    """What must hold before something is committed does not hold: a fault of the program. Nothing was committed."""
+
 class UsageError(TranslateError):
     """A flag, name, path or combination that cannot work."""
 
@@ -79,7 +82,7 @@ class NoWorkersError(UsageError):
     """Ray cannot be reached, does not start, or has too few processors; another time the same may do."""
 
 class ClusterError(TranslateError):
-    """A cluster that jobs were sent to cannot be reached any more, refused, or lost one."""
+    """Ray was lost while a training ran on it; the same command resumes from the last checkpoint."""
 
     exit_code = EXIT_STORAGE
 
@@ -100,9 +103,10 @@ class ItemError(TranslateError):
     """One image could not be translated; an outcome of the job, not its end.
 
     ``code`` is stable and documented: ``input.truncated``, ``input.empty``, ``input.not_an_image``,
-    ``input.too_large``, ``input.unsupported_mode``, ``input.animated``, ``input.changed``, ``input.gone``,
-    ``input.poison`` (workers died over it), ``output.invalid``, ``output.key_refused``, ``store.integrity``,
-    ``store.archived`` (has to be restored first), ``store.unavailable``, ``store.access``, ``signer.unavailable``;
+    ``input.too_large``, ``input.too_slow``, ``input.damaged``, ``input.unsupported_mode``, ``input.animated``,
+    ``input.changed``, ``input.gone``, ``input.poison`` (workers died over it), ``output.invalid``,
+    ``output.key_refused``, ``store.integrity``, ``store.archived`` (has to be restored first), ``store.unavailable``,
+    ``store.access``, ``signer.unavailable``, ``internal.<stage>`` (an exception that nobody foresaw);
     ``output.exists`` is the code of a skipped one.
     """
 

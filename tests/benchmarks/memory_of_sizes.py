@@ -44,7 +44,7 @@ def main() -> None:
     asked = parser.parse_args()
     print(machine())
     engine = open_engine(asked.engine, translator(NETWORK))
-    rng = random.Random(0)  # noqa: S311 - sizes, not secrets
+    rng = random.Random(0)
 
     def picture() -> torch.Tensor:
         return torch.rand(1, 3, rng.randint(*SIDES_PX), rng.randint(*SIDES_PX)) * 2 - 1

@@ -33,7 +33,7 @@ from translate.models.norm import InstanceNorm2d
 from translate.objectives.contract import build_objective
 from translate.stores import open_store
 from translate.training.loop import train
-from translate.training.networks import autocast, device_of, in_precision, plan_networks, precision_of
+from translate.training.networks import autocast, device_of, plan_networks, precision_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,7 +64,7 @@ def main() -> None:
     for i in range(8):
         for side in "AB":
             data.put(f"train{side}/{i}.png", png(picture(i + 100 * (side == "B"), asked.crop + 16)))
-    rates: dict[str, list[float]] = {PLAIN: [], "float32": [], "float32-forward": [], "bfloat16": []}
+    rates: dict[str, list[float]] = {PLAIN: [], "float32": [], "bfloat16": []}
     outcomes: dict[str, Trained] = {}
     for number in range(asked.rounds):
         for precision, found in rates.items():
@@ -178,12 +178,11 @@ def gradients(
              for name, tensor in batch_of(asked).items()}
     for network in networks.values():
         network.requires_grad_(True)
-    played = in_precision(networks, objective.directions, precision)
     with autocast(torch.device("cpu"), precision):
-        made = objective.translate(played, batch)
-        terms = {"generator": objective.generator_loss(played, batch, made),
+        made = objective.translate(networks, batch)
+        terms = {"generator": objective.generator_loss(networks, batch, made),
                  "discriminator": objective.discriminator_loss(
-                     played, batch, {name: image.detach() for name, image in made.items()})}
+                     networks, batch, {name: image.detach() for name, image in made.items()})}
     found: dict[str, Tensor] = {}
     generators = set(objective.directions)
     for player, losses in terms.items():

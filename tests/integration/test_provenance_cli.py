@@ -17,11 +17,11 @@ from translate.batch.run import prepare, run
 from translate.batch.worker import Worker
 from translate.errors import EXIT_ITEMS_FAILED, EXIT_OK, EXIT_USAGE, UsageError, WorkDigestError
 from translate.images.codec import decode, encode
+from translate.images.formats import WRITTEN
 from translate.images.mark import read_mark, to_xmp
 from translate.progress import silent
 from translate.stores import open_store
 
-FORMATS = ("png", "jpeg", "webp", "tiff")
 STUDIO = make_identity()
 ENDINGS = {"png": "png", "jpeg": "jpg", "webp": "webp", "tiff": "tif"}
 UNKNOWN = "signed:  by CN=studio, O=Test, who is not on a trust list"
@@ -48,7 +48,7 @@ def made(registry, tmp_path_factory):
     """Three pictures in four formats, signed (``signed-png`` ...) and not (``marked-png`` ...); never changed."""
     folder = tmp_path_factory.mktemp("made")
     fill(open_store(str(folder / "in")), 3)
-    for format_ in FORMATS:
+    for format_ in WRITTEN:
         translate(folder, f"marked-{format_}", registry, format=format_)
         with pytest.MonkeyPatch.context() as patch:
             for name, value in STUDIO.save(folder).items():
@@ -93,7 +93,7 @@ def foreign(format_: str, identity=None) -> bytes:
     return signed.getvalue()
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", WRITTEN)
 class TestAPictureAway:
     """From its output, without any record: what it says of itself, and whether that holds."""
 
@@ -166,7 +166,7 @@ class TestAPictureAway:
                          "  signed:  by CN=painter, O=Test, who is not on a trust list"]
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", WRITTEN)
 def test_an_output_of_each_kind_in_its_place(verify, made, tmp_path, format_):
     output, ending = shutil.copytree(made / f"signed-{format_}", tmp_path / "out"), ENDINGS[format_]
     code, out, _ = verify(output)
@@ -219,7 +219,7 @@ def test_json_has_all_of_it(verify, made):
     assert everything["signers"] == {"by CN=studio, O=Test, who is not on a trust list": 3}
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", WRITTEN)
 def test_a_repeat_has_the_same_pixels_and_mark(made, registry, monkeypatch, tmp_path, format_):
     for name, value in STUDIO.save(tmp_path).items():
         monkeypatch.setenv(name, value)
@@ -274,7 +274,7 @@ def test_records_hold_no_secret(made):
             assert not any(secret in data for secret in secrets), path
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", WRITTEN)
 def test_place_and_owner_go_out_only_when_asked_for(command, verify, registry, tmp_path, format_):
     exif = Image.Exif()
     exif[ExifTags.Base.Artist] = "Somebody Real"

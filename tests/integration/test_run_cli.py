@@ -23,7 +23,10 @@ from PIL import Image
 
 from translate.errors import EXIT_INTERNAL, EXIT_ITEMS_FAILED, EXIT_OK, EXIT_USAGE
 from translate.images.codec import decode
+from translate.images.mark import read_mark
 from translate.stores import open_store
+
+HEIF = Path(__file__).parents[1] / "heif"
 
 
 @pytest.fixture
@@ -45,6 +48,30 @@ def test_second_run_does_nothing(translate_run, tmp_path):
     code, out, _ = translate_run(*flags)
     assert (code, out.splitlines()[0]) == (EXIT_OK, "nothing to do: 9 up to date, 1 not images")
     assert len(list((tmp_path / "out" / "_translate" / "runs").iterdir())) == 1
+
+
+def test_a_phones_pictures_are_read_and_without_the_extra_counted_loudly(translate_run, tmp_path, monkeypatch):
+    source, output = tmp_path / "in", tmp_path / "out"
+    fill(open_store(str(source)), 2)
+    for name in ("photo.heic", "turned.HEIC"):
+        shutil.copy(HEIF / name.lower(), source / name)
+    (source / "an_avif.avif").write_bytes((HEIF / "ten_bits.avif").read_bytes())
+    flags = ("--input", source, "--output", output, "--fail-share", 1)
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "pi_heif", None)
+        code, out, _ = translate_run(*flags)
+    assert code == EXIT_OK
+    assert "NOT READ: 2 HEIC images" in out
+    assert "pip install 'translate-images[heic]'" in out
+    retry = next(line for line in out.splitlines() if "translate retry" in line).split()[-1]
+    assert (output / "an_avif.avif").read_bytes()[4:12] == b"ftypavif"
+    assert read_mark((output / "an_avif.avif").read_bytes()).model == "tiny@1"
+    assert not list(output.glob("*.jpg"))
+    code, out, _ = translate_run(*flags, "--overwrite", "never")
+    assert "NOT READ" not in out
+    for name in ("photo.jpg", "turned.jpg"):  # what `keep` makes of HEIC
+        assert decode((output / name).read_bytes()).format == "jpeg"
+    assert "_translate/runs/" in retry
 
 
 def test_other_work_exits_2_and_names_the_difference(translate_run, tmp_path):

@@ -12,6 +12,7 @@ from translate.errors import ConfigError, UsageError
 from translate.images import codec
 from translate.registry import ModelRegistry
 from translate.stores import open_store
+from translate.yaml_text import read_yaml
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_the_same_command_goes_on_and_a_longer_one_too():
 
 def test_dry_run_prints_what_would_be_trained(place):
     said = translate("train", "--pipeline", "waves.yaml", "--data", "data", "--set", "train.batch=1", "--dry-run")
-    resolved = yaml.safe_load(said)
+    resolved = read_yaml(said, "stdout")
     assert resolved["training"]["batch"] == 1
     assert resolved["training"]["betas"] == [0.5, 0.999]
     assert "\n# memory: " in said
@@ -98,7 +99,7 @@ def test_mistakes_are_told_before_the_training(place, mistake):
 
 @pytest.mark.usefixtures("place")
 def test_the_other_direction_is_trained_by_its_pipeline():
-    resolved = yaml.safe_load(translate("train", "--pipeline", "photo2monet", "--data", "data", "--dry-run"))
+    resolved = read_yaml(translate("train", "--pipeline", "photo2monet", "--data", "data", "--dry-run"), "stdout")
     assert resolved["name"] == "monet2photo"
 
 
@@ -107,6 +108,7 @@ def test_the_other_direction_is_trained_by_its_pipeline():
     ("batch=1", UsageError, "train.<key>"),
     ("train.batch", UsageError, "train.<key>"),
     ("train.batch=many", ConfigError, "training.batch"),
+    ("train.betas=[0.5, 0.9", ConfigError, r"--set 'train.betas=\[0.5, 0.9', line 1 is not valid YAML"),
     ("train.no_such=1", ConfigError, "no_such"),
     ("train.nothing.crop_px=1", UsageError, "no group 'nothing'"),
 ])

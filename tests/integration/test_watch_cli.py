@@ -16,6 +16,7 @@ from jobs import contents, fill, picture
 
 from translate.batch.meter import Meter
 from translate.batch.planning import Selection
+from translate.batch.request import RunRequest
 from translate.batch.workers import Workers
 from translate.cli import _watching
 from translate.config import Run
@@ -70,11 +71,10 @@ def watch(monkeypatch, registry, tmp_path, source, capsys):
             step()
 
         monkeypatch.setattr(_watching, "time", SimpleNamespace(sleep=sleep))
-        asked = {
-            "pipeline": "", "source": source, "output": output, "model": "tiny", "settings": Run(**settings),
-            "selection": Selection(), "overwrite": overwrite, "registry_url": registry, "device": "cpu",
-            "same_place": True,
-        }
+        asked = RunRequest(
+            pipeline="", source=source, output=output, model="tiny", settings=Run(**settings), selection=Selection(),
+            overwrite=overwrite, registry_url=registry, device="cpu",
+        )
         with pytest.raises(EnoughError):
             _watching.watch_input(asked, "local", Workers(None, None), 60.0, Meter(), as_json=as_json)
         out, err = capsys.readouterr()

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = sorted([*ROOT.glob("translate/**/*.py"), *ROOT.glob("pipelines/**/*.py")])
 
 ORDER = [
-    "errors", "lookup", "progress", "shipped", "config", "provenance", "images", "stores", "datasets",
+    "errors", "lookup", "progress", "shipped", "yaml_text", "config", "provenance", "images", "stores", "datasets",
     "models", "engines", "translation", "objectives", "registry", "records", "metrics", "pages", "training", "batch",
     "inspection", "library", "retraining", "doctor", "cli",
 ]
@@ -26,11 +26,13 @@ BORDERS = {
     "albumentations": ("translate/images/augment.py",), "pyarrow": ("translate/datasets/_manifest.py",),
     "openvino": ("translate/engines/openvino.py",), "nncf": ("translate/engines/calibration.py",),
     "onnx": ("translate/engines/export.py",),
-    "c2pa": ("translate/images/credentials.py",),
+    "c2pa": ("translate/images/credentials.py",), "pi_heif": ("translate/images/formats/heic.py",),
+    "simplejpeg": ("translate/images/formats/jpeg.py",),
     "ray": ("pipelines/",), "pipelines": ("pipelines/",),
     "prometheus_client": ("translate/cli/_prometheus.py",),
     "typer": ("translate/cli/",), "rich": ("translate/cli/",), "jinja2": ("translate/pages/",),
     "tensorboard": ("translate/training/events.py",),
+    "ruamel": ("translate/yaml_text.py",), "yaml": (),
     "cronsim": ("translate/config.py", "translate/retraining/due.py"),
 }
 """Outside package -> the only places that may import it."""

@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from translate import lookup
+from translate.batch.apart import process_apart
 from translate.batch.workers import Workers
 from translate.errors import TranslateError, UsageError
 
@@ -67,8 +68,9 @@ class LocalExecutor:
     name = "local"
     workers = 1
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, *, after_death: bool = False) -> None:
+        """``after_death``: the run's process died before, maybe over one of the images that it had in hand."""
+        self._engine, self._after_death = engine, after_death
 
     def run(
         self,
@@ -79,8 +81,10 @@ class LocalExecutor:
         say: Callable[[str], None],  # noqa: ARG002 - there is nobody to wait for
     ) -> Generator[Finished, None, None]:
         """As the contract says; units finish in order."""
-        from translate.batch.worker import Worker
+        from translate.batch.worker import AHEAD, Worker
 
+        if self._after_death and not task.output.url.startswith("memory:"):
+            units = yield from process_apart(task, units, AHEAD, report, stopped)
         in_hand: dict[int, Finished] = {}
         unit_of: dict[str, int] = {}
 
@@ -109,8 +113,10 @@ def begun(in_hand: Iterable[Finished]) -> list[Finished]:
     return [(unit, entries) for unit, entries in in_hand if entries]
 
 
-def open_executor(name: str, workers: Workers | int | None, images: int, engine: Engine) -> Executor:
-    """The executor of a name, with bounds or a fixed number of workers.
+def open_executor(
+    name: str, workers: Workers | int | None, images: int, engine: Engine, *, after_death: bool = False
+) -> Executor:
+    """The executor of a name, with bounds or a fixed number of workers; ``after_death`` as `LocalExecutor` says.
 
     ``auto`` is ``ray`` for several workers or GPUs for them, and, where the engine is no GPU here, for
     `AUTO_RAY_IMAGES`, if it is installed. Raises `UsageError` if it is not, or for ``workers`` that it cannot have.
@@ -121,7 +127,7 @@ def open_executor(name: str, workers: Workers | int | None, images: int, engine:
         name = "ray" if many and importlib.util.find_spec("ray") else "local"
     if name == "local":
         _refuse_several(asked)
-        return LocalExecutor(engine)
+        return LocalExecutor(engine, after_death=after_death)
     return cast("Executor", _load(name)(asked))
 
 

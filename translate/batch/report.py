@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from translate.errors import ItemError, StoreError
 from translate.images import codec
+from translate.images.formats import FORMATS
 from translate.images.picture import Picture
 from translate.images.resize import resize
 from translate.pages.run import SHOWN_FAILURES, Failure, RunPage, Sample, render_run_page
@@ -28,6 +30,8 @@ class Highlights:
     """A few entries of many, chosen as they pass: the first failures, and successes evenly spread."""
 
     failures: list[Failure] = field(default_factory=list)
+    unread: Counter[str] = field(default_factory=Counter)
+    """By format: how many were not read because an extra package is not installed."""
     _kept: list[Entry] = field(default_factory=list)
     _stride: int = 1
     _seen: int = 0
@@ -37,6 +41,9 @@ class Highlights:
         if entry.outcome == "failed":
             if len(self.failures) < SHOWN_FAILURES:
                 self.failures.append(Failure(entry.key, entry.code, entry.message))
+            self.unread.update(
+                name for name, format_ in FORMATS.items() if format_.extra and format_.extra in entry.message
+            )
         elif entry.outcome == "ok":
             if self._seen % self._stride == 0:
                 self._kept.append(entry)

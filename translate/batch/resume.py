@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from translate.batch.report import Highlights
+from translate.errors import InvariantError
 from translate.progress import Progress
 from translate.provenance import Asked
 from translate.records.history import read_ledger, read_plan, read_summary, run_names
@@ -111,7 +112,8 @@ class Rest:
                 self._parts[unit.number] = (unit, entries)
                 yield Unit(unit.number, rest)
             recorded = next(ledger, None)
-        assert recorded is None, f"run {self._run} recorded {recorded[1][0].key!r}, which was not planned"
+        if recorded is not None:
+            raise InvariantError(f"run {self._run} recorded {recorded[1][0].key!r}, which was not planned")
 
     def items(self) -> Iterator[Item]:
         """The items without an outcome."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from translate.batch.notebook import Notebook, note_history
 from translate.batch.planning import Plan
 from translate.batch.report import Highlights, write_page
 from translate.batch.resume import Rest, asked, find, read_begun
-from translate.errors import TranslateError
+from translate.errors import InvariantError, TranslateError
 from translate.progress import Progress, silent
 from translate.provenance import PlanRecord, RunSummary, versions
 from translate.records import layout, lease, manifest
@@ -31,7 +31,7 @@ from translate.stores.contract import PutMode
 from translate.stores.patience import PatientStore, bare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from translate.batch.executor import Executor
     from translate.batch.request import RunRequest
@@ -71,6 +71,12 @@ class Prepared:
         return self.plan.count - (self.begun.totals.count if self.begun else 0)
 
     @property
+    def after_death(self) -> bool:
+        """Whether this goes on with a run whose process died: it has not given its lease back."""
+        lease = self.seen.lease if self.seen else None
+        return self.begun is not None and lease is not None and not lease.released
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing is to do: no image, nor the totals of a run that died before it wrote them."""
         return self.plan.count == 0
@@ -88,6 +94,8 @@ class Ended:
     """What had been done before, if the run was gone on with."""
     failures: tuple[Failure, ...] = ()
     """The first of those that failed."""
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """See `Highlights.unread`."""
 
 
 def prepare(
@@ -152,7 +160,7 @@ def run(
     stalled.
     """
     assert not prepared.is_empty, "a run with nothing to do is no run"
-    chosen = open_executor(executor, workers, prepared.left, prepared.engine)
+    chosen = open_executor(executor, workers, prepared.left, prepared.engine, after_death=prepared.after_death)
     prepared = _with_sizes(prepared, chosen)
     assert prepared.seen is not None, "prepared with plan_only"
     run_id = prepared.begun.record.run if prepared.begun else layout.new_run_id()
@@ -222,12 +230,13 @@ def _run(
             "when the same command runs again"
         ) from error
     if recorded < planned:
-        assert stopped(), f"{planned} images were planned, but {recorded} recorded"
+        if not stopped():
+            raise InvariantError(f"{planned} images were planned, but {recorded} are recorded")
         return Ended(None, totals, planned, begun)
     summary = _summary(prepared, record, held, chosen, totals, time.perf_counter() - start)
     _commit(summary, highlights, job)
     meter.succeed()
-    return Ended(summary, totals, planned, begun, tuple(highlights.failures))
+    return Ended(summary, totals, planned, begun, tuple(highlights.failures), highlights.unread)
 
 
 def _outputs(store: ObjectStore, listener: Listener) -> Iterator[str]:
@@ -290,7 +299,9 @@ def _summary(
 
 
 def _commit(summary: RunSummary, highlights: Highlights, job: RunRequest) -> None:
-    assert summary.ok + summary.failed + summary.skipped == summary.planned, "the counts do not add up"
+    if summary.ok + summary.failed + summary.skipped != summary.planned:
+        raise InvariantError(f"the counts do not add up: {summary.ok} ok, {summary.failed} failed, {summary.skipped} "
+                             f"skipped, {summary.planned} planned")
     job.output.put(
         layout.report_key(summary.run),
         write_page(summary, highlights, bare(job.source), bare(job.output)),

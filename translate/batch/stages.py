@@ -8,17 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from translate.errors import ItemError, NotFoundError, PreconditionError
+from translate.images.formats import FORMATS
 from translate.stores.contract import PutMode
 
 if TYPE_CHECKING:
-    from translate.images.picture import OutputFormat
     from translate.provenance import Work
     from translate.records.manifest import Item
     from translate.stores.contract import ObjectInfo, ObjectStore
 
-CONTENT_TYPES: dict[OutputFormat, str] = {
-    "png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "tiff": "image/tiff",
-}
 
 
 def get(store: ObjectStore, item: Item) -> bytes:
@@ -48,7 +45,7 @@ def put(
 ) -> ObjectInfo | None:
     """Write the output; None if another is there already and must be kept."""
     mode = PutMode.OVERWRITE if replace_existing else PutMode.CREATE
-    content_type = CONTENT_TYPES[item.format]
+    content_type = FORMATS[item.format].content_type
     try:
         return store.put(item.output_key, data, mode=mode, content_type=content_type, metadata=metadata)
     except PreconditionError:

@@ -27,7 +27,7 @@ def refuse_empty(prepared: Prepared) -> None:
     Not where a run has read from there before: then it was emptied, or its images were removed.
     """
     from translate.errors import UsageError
-    from translate.images.codec import EXTENSIONS
+    from translate.images.formats import EXTENSIONS
     from translate.records.history import read_runs
 
     considered, job, others = prepared.plan.considered, prepared.job, prepared.plan.others
@@ -137,6 +137,7 @@ def show_summary(ended: Ended, *, as_json: bool) -> None:
                 "event": "summary",
                 "images_per_second": round(summary.images_per_second, 3),
                 **_resumed(ended),
+                "unread": dict(ended.unread),
                 **summary.model_dump(),
             }
         )
@@ -168,10 +169,18 @@ def show_summary(ended: Ended, *, as_json: bool) -> None:
 
 def _show_failures(ended: Ended, summary: RunSummary) -> None:
     """The first of what failed, and how to try it again; the page has more of them."""
+    from translate.images.formats import FORMATS
+
     for failure in ended.failures[:NAMED_FAILURES]:
         console.result(f"failed: {readable(failure.key)}: {failure.code}: {readable(failure.message)}")
     if summary.failed > NAMED_FAILURES:
         console.result(f"failed: {summary.failed - NAMED_FAILURES:,} more; the report names them")
+    for name, count in ended.unread.items():
+        format_ = FORMATS[name]
+        console.result(
+            f"NOT READ: {count:,} {format_.title} {'image' if count == 1 else 'images'}, for want of an extra package. "
+            f"Install it, on the workers too: {format_.extra}"
+        )
     if summary.failed:
         console.result(f"the failed ones again, and only those: {retry_command(summary)}")
 

@@ -34,13 +34,12 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One pipeline in full, defaults too, as YAML that can be saved, changed and run; and its digest."""
-    import yaml
-
     from translate.config import digest, load_pipeline
+    from translate.yaml_text import write_yaml
 
     pipeline = load_pipeline(name).model_dump(mode="json")
     if as_json:
         console.result_json({"event": "pipeline", "digest": digest(pipeline), "pipeline": pipeline})
         return
     console.result(f"# digest: {digest(pipeline)}")
-    console.result(yaml.safe_dump(pipeline, sort_keys=False, allow_unicode=True).rstrip())
+    console.result(write_yaml(pipeline).rstrip())

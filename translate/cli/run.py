@@ -50,18 +50,6 @@ class Overwrite(StrEnum):
     always = "always"
 
 
-class Format(StrEnum):
-    """Values of ``--format``; `translate.config.Run` knows which mean the same."""
-
-    keep = "keep"
-    png = "png"
-    jpeg = "jpeg"
-    jpg = "jpg"
-    webp = "webp"
-    tiff = "tiff"
-    tif = "tif"
-
-
 class Exif(StrEnum):
     """Values of ``--exif``."""
 
@@ -130,14 +118,16 @@ def run(
         ),
     ] = None,
     image_format: Annotated[
-        Format | None,
+        str | None,
         typer.Option(
-            "--format", metavar="NAME",
-            help="Of the outputs: png, jpeg (or jpg), webp, tiff (or tif), or keep: as the input is named.",
+            "--format", metavar="NAME", help="Of the outputs, e.g. png, jpg or avif; keep: as the input is named."
         ),
     ] = None,
     quality: Annotated[
-        int | None, typer.Option(callback=bounds(1, 100), metavar="N", help="Of JPEG and WebP, 1-100; default: 92.")
+        int | None,
+        typer.Option(
+            callback=bounds(1, 100), metavar="N", help="Of JPEG and others that lose something, 1-100; default: 92."
+        ),
     ] = None,
     exif: Annotated[
         Exif | None,
@@ -180,7 +170,7 @@ def run(
     crew = parse_workers(workers, gpus_per_worker)
     flags = {
         "size": _size(size),
-        "format": image_format and image_format.value,
+        "format": image_format,
         "quality": quality,
         "exif": exif and exif.value,
         "pixels": pixels and pixels.value,

@@ -73,13 +73,13 @@ def train(
 
 
 def _show_plan(plan: TrainingPlan, *, as_json: bool) -> None:
-    import yaml
+    from translate.yaml_text import write_yaml
 
     values: dict[str, Any] = plan.resolved.model_dump(mode="json")
     if as_json:
         console.result_json({"event": "plan", **values, "memory": asdict(plan.memory)})
     else:
-        console.result(yaml.safe_dump(values, sort_keys=False).rstrip())
+        console.result(write_yaml(values).rstrip())
         console.result(f"# {plan.memory.words()}")
 
 

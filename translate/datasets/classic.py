@@ -23,6 +23,7 @@ from translate.config import Frozen, validate
 from translate.datasets import _archive, _download
 from translate.errors import DataError, ItemError, NotFoundError
 from translate.images import codec
+from translate.images.formats import FORMATS
 from translate.progress import Listener, Progress, silent
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def _write(path: Path, name: str, kind: Kind, store: ObjectStore, keys: set[str]
             key = _key(member, name, kind)
             if key not in keys or key is None:
                 continue
-            content_type = f"image/{codec.probe(content).format}"
+            content_type = FORMATS[codec.probe(content).format].content_type
             waiting.append(pool.submit(store.put, key, content, content_type=content_type))
             if len(waiting) >= 2 * _PUTS_AT_ONCE:
                 waiting.popleft().result()

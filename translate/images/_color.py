@@ -29,10 +29,8 @@ def is_readable(mode: str) -> bool:
 
 
 def sample_bits(image: ImageFile) -> int:
-    """Bits of one sample in a PNG or TIFF, from the layout its decoder was given; 8 for the other formats."""
-    if image.format not in ("PNG", "TIFF") or not image.tile:
-        return 8
-    layout = re.search(r";(\d+)", str(image.tile[0].args))
+    """Bits of one sample in a PNG or TIFF, from the layout its decoder was given."""
+    layout = re.search(r";(\d+)", str(image.tile[0].args)) if image.tile else None
     return int(layout.group(1)) if layout else 8
 
 

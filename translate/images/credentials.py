@@ -22,6 +22,7 @@ import translate
 from translate.errors import ItemError, UsageError
 from translate.images._sniff import sniff
 from translate.images.codec import encode
+from translate.images.formats import FORMATS
 from translate.images.mark import SOURCE_TYPE, Mark, checked_mark
 from translate.images.picture import Picture
 
@@ -52,12 +53,16 @@ _OFFLINE = {"remote_manifest_fetch": False, "ocsp_fetch": False}
 _UNTRUSTED = "signingCredential.untrusted"
 _WORDS = {
     "assertion.dataHash.mismatch": "the picture was changed after it was signed",
+    "assertion.bmffHash.mismatch": "the picture was changed after it was signed",
     "assertion.hashedURI.mismatch": "what it says of itself was changed after it was signed",
     "claimSignature.mismatch": "what it says of itself was changed after it was signed",
     "signingCredential.expired": "its signer's certificate has expired, and no trusted time stamp says when it signed",
 }
 """Of the validation codes of C2PA that people meet."""
-_OF_BYTES = ("assertion.dataHash.", "assertion.hashedURI.", "assertion.boxesHash.", "assertion.missing", "claim")
+_OF_BYTES = (
+    "assertion.dataHash.", "assertion.bmffHash.", "assertion.hashedURI.", "assertion.boxesHash.", "assertion.missing",
+    "claim",
+)
 """How codes begin that speak of other bytes than were signed, not of who signed or when."""
 
 
@@ -109,7 +114,7 @@ class Signer:
             ) from error
 
     def sign(self, data: bytes, mark: Mark) -> bytes:
-        """The encoded picture (PNG, JPEG, WebP or TIFF) with Content Credentials; no pixel changes.
+        """The encoded picture with Content Credentials; no pixel changes.
 
         Other bytes each time: a salt and a random identifier are part of it. Raises `ItemError`
         ``signer.unavailable``, most likely of the time stamp authority.
@@ -125,7 +130,7 @@ class Signer:
 
         out = io.BytesIO()
         with c2pa.Builder(_statement(mark), context=self._context) as builder:
-            builder.sign(f"image/{format_}", io.BytesIO(data), out)
+            builder.sign(FORMATS[format_].content_type, io.BytesIO(data), out)
         return out.getvalue()
 
 
@@ -175,7 +180,7 @@ def read_credentials(data: bytes) -> Credentials | None:
     import c2pa
 
     try:
-        with c2pa.Reader(f"image/{format_}", io.BytesIO(data), context=_reading(_anchors())) as reader:
+        with c2pa.Reader(FORMATS[format_].content_type, io.BytesIO(data), context=_reading(_anchors())) as reader:
             found = json.loads(reader.json())
     except (c2pa.C2paError.ManifestNotFound, c2pa.C2paError.NotSupported):
         return None

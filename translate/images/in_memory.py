@@ -54,8 +54,8 @@ def from_pillow(image: PillowImage) -> Picture:
     float, 32-bit or Lab pixels, ``input.truncated`` if the image is of a file that ends early.
     """
     if not is_readable(image.mode):
-        raise ItemError("input.unsupported_mode", f"a Pillow image of mode {image.mode} has no agreed white; convert it "
-                                                  "to L, RGB or RGBA")
+        raise ItemError("input.unsupported_mode", f"a Pillow image of mode {image.mode} has no agreed white; convert "
+                                                  "it to L, RGB or RGBA")
     icc = image.info.get("icc_profile")
     try:
         image.load()  # turns a TIFF upright

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
-from translate.images._reader import border, open_image
+from translate.images._reader import border
 from translate.images._sniff import sniff
+from translate.images.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,12 +78,12 @@ def model_label(reference: str) -> str:
 def read_mark(data: bytes) -> Mark | None:
     """The mark of an encoded image; None if it has none, or one that is not whole.
 
-    A mark is a claim: anybody can copy one into another picture. Reads the header only, of PNG, JPEG, WebP and
-    TIFF. Raises `ItemError` as `translate.images.codec.probe` does, if this is no image.
+    A mark is a claim: anybody can copy one into another picture. Reads the header only.
+    Raises `ItemError` as `translate.images.codec.probe` does, if this is no image.
     """
     format_ = sniff(data)
-    with border(data, format_):
-        packet = open_image(data, format_).info.get("xmp")
+    with border(format_):
+        packet = FORMATS[format_].open(data).image.info.get("xmp")
     if not isinstance(packet, bytes) or len(packet) > MAX_PACKET_BYTES:
         return None
     try:

@@ -113,9 +113,17 @@ class Translator:
             return self._run(self._compat_network, x)
 
     def _run(self, network: nn.Module, x: Tensor) -> Tensor:
-        padded, crop = pad_to_multiple(x, self.multiple, self.minimum_px)
-        # In place: what a network returns is its own.
-        return crop_back(cast("Tensor", network(padded)).float(), crop).clamp_(-1.0, 1.0)
+        return run_padded(network, self.config, x)
+
+
+def run_padded(network: nn.Module, config: ArchitectureConfig, x: Tensor) -> Tensor:
+    """Pad to the sizes that the network takes, run it, crop back and clamp.
+
+    (N, in_channels, H, W) float in [-1, 1], any H, W -> (N, out_channels, H, W) float32 in [-1, 1].
+    """
+    padded, crop = pad_to_multiple(x, config.multiple, config.minimum_px)
+    # In place: what a network returns is its own.
+    return crop_back(cast("Tensor", network(padded)).float(), crop).clamp_(-1.0, 1.0)
 
 
 def _channels(config: ArchitectureConfig, side: str) -> int:

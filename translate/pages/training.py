@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import yaml
-
 from translate.pages.charts import LEFT_PERCENT, PLOT_PX, PLOT_WIDTH, RIGHT_PERCENT, Chart, Series, chart, number
 from translate.pages.template import render
 from translate.progress import rate
+from translate.yaml_text import write_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -150,21 +149,9 @@ def render_training_page(page: TrainingPage) -> bytes:
         tables=_tables(page, chosen),
         chosen=chosen,
         events=page.events[-SHOWN_EVENTS:],
-        config_blocks=[_yaml({key: value}).splitlines() for key, value in page.config.items()],
+        config_blocks=[write_yaml({key: value}).splitlines() for key, value in page.config.items()],
         plot={"width": PLOT_WIDTH, "px": PLOT_PX, "left": LEFT_PERCENT, "right": RIGHT_PERCENT},
     )
-
-
-class _Dumper(yaml.SafeDumper):
-    """YAML with one line for each list, as the pipelines have it."""
-
-
-_Dumper.add_representer(
-    list, lambda dumper, values: dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=True))
-
-
-def _yaml(values: dict[str, Any]) -> str:
-    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def spread(items: Sequence[T], count: int) -> list[T]:

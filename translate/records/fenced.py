@@ -8,39 +8,28 @@ from translate.errors import LockedError
 from translate.records import lease as leases
 from translate.records.holding import BEATS, Stopwatch, lost_to
 from translate.stores.contract import PutMode
+from translate.stores.wrapped import WrappedStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from translate.records.holding import Held
     from translate.records.lease import Lease
-    from translate.stores.contract import IfUnchanged, ObjectInfo, ObjectStore, StoredObject
+    from translate.stores.contract import IfUnchanged, ObjectInfo, ObjectStore
 
 
-class FencedStore:
-    """An `ObjectStore`: the output or a folder of it, while the lease is held: without it a put is a `LockedError`.
+class FencedStore(WrappedStore):
+    """The output or a folder of it, while the lease is held: without it a put is a `LockedError`.
 
     In another process it asks by an `Onlooker`.
     """
 
     def __init__(self, store: ObjectStore, held: Held | Onlooker) -> None:
-        self._store, self._held = store, held
+        super().__init__(store)
+        self._held = held
 
     def __reduce__(self) -> tuple[type[FencedStore], tuple[ObjectStore, Onlooker]]:
-        return FencedStore, (self._store, Onlooker(self._held.store, self._held.lease))
-
-    @property
-    def url(self) -> str:
-        """As the contract says."""
-        return self._store.url
-
-    def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
-        """As the contract says."""
-        return self._store.list(prefix, start_after=start_after)
-
-    def get(self, key: str, *, if_match: str | None = None) -> StoredObject:
-        """As the contract says."""
-        return self._store.get(key, if_match=if_match)
+        return FencedStore, (self.bare, Onlooker(self._held.store, self._held.lease))
 
     def put(
         self,
@@ -53,16 +42,12 @@ class FencedStore:
     ) -> ObjectInfo:
         """As the contract says, if the lease is held; else `LockedError`."""
         self._held.assure()
-        return self._store.put(key, data, mode=mode, content_type=content_type, metadata=metadata)
-
-    def head(self, key: str) -> ObjectInfo:
-        """As the contract says."""
-        return self._store.head(key)
+        return super().put(key, data, mode=mode, content_type=content_type, metadata=metadata)
 
     def delete(self, key: str) -> None:
         """As the contract says, if the lease is held; else `LockedError`."""
         self._held.assure()
-        self._store.delete(key)
+        super().delete(key)
 
 
 class Onlooker:

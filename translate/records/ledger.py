@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from translate.errors import InvariantError
 from translate.records import layout
 
 if TYPE_CHECKING:
@@ -74,8 +75,10 @@ def write_segment(store: ObjectStore, run: str, unit: Unit, entries: Sequence[En
     """
     planned = {item.key for item in unit.items}
     recorded = [entry.key for entry in entries]
-    assert len(set(recorded)) == len(recorded), f"unit {unit.number}: an item was recorded twice"
-    assert planned.issuperset(recorded), f"unit {unit.number}: an item was recorded that was not planned"
+    if len(set(recorded)) != len(recorded):
+        raise InvariantError(f"unit {unit.number}: an item was recorded twice")
+    if not planned.issuperset(recorded):
+        raise InvariantError(f"unit {unit.number}: an item was recorded that was not planned")
     stopped = len(recorded) < len(planned)
     store.put(
         layout.ledger_key(run, unit.number, stopped=stopped),

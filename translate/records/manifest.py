@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from translate.images.codec import EXTENSIONS, extension, output_format, with_extension
+from translate.images.codec import extension, output_format, with_extension
+from translate.images.formats import EXTENSIONS
 from translate.records import layout
 from translate.stores.contract import PutMode
 from translate.stores.records import read_record
@@ -57,11 +58,11 @@ class Unit:
     items: tuple[Item, ...]
 
 
-def target(key: str, format: Literal["keep", "png", "jpeg", "webp", "tiff"]) -> tuple[str, OutputFormat]:  # noqa: A002
+def target(key: str, format: str) -> tuple[str, OutputFormat]:  # noqa: A002
     """Output key and format of a source key, which must have an image's extension.
 
-    ``keep`` goes by the key's extension, not by the content, so that an output's name never belies it; a
-    format that is not written (GIF, BMP) becomes PNG. The key only changes where the format does.
+    ``keep`` goes by the key's extension, not by the content, so that an output's name never belies it; a format
+    that is only read (GIF, BMP, HEIC) becomes the one that it is kept as. The key only changes where the format does.
     """
     named = EXTENSIONS[extension(key)]
     wanted = output_format(named) if format == "keep" else format

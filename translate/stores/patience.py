@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, TypeVar
 from translate.errors import BusyError, TranslateError, UnavailableError
 from translate.progress import duration
 from translate.stores.contract import WRITE_TOKEN, PutMode
+from translate.stores.wrapped import WrappedStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from translate.stores.contract import IfUnchanged, ObjectInfo, ObjectStore, StoredObject
+    from translate.stores.contract import IfUnchanged, ObjectInfo, ObjectStore
 
 T = TypeVar("T")
 
@@ -49,8 +50,8 @@ def bare(store: ObjectStore) -> ObjectStore:
     return store.bare if isinstance(store, PatientStore) else store
 
 
-class PatientStore:
-    """An `ObjectStore`: another one, whose `UnavailableError` comes only after `PATIENCE_S` of trying.
+class PatientStore(WrappedStore):
+    """Another store, whose `UnavailableError` comes only after `PATIENCE_S` of trying.
 
     Pickled it is the bare store: how many requests are made at once is each process's own affair.
     """
@@ -58,18 +59,13 @@ class PatientStore:
     def __init__(self, store: ObjectStore, stopped: Callable[[], bool] = never, *, known: bool = True) -> None:
         """Once ``stopped``, patience is short. A store that is not ``known`` to be there has to answer first, if only
         that it is busy: somebody may have mistyped its name."""
-        self.bare = bare(store)
+        super().__init__(bare(store))
         self._stopped = stopped
         self._known = known
         self._gate = Gate()
 
     def __reduce__(self) -> tuple[Callable[[ObjectStore], ObjectStore], tuple[ObjectStore]]:
         return bare, (self.bare,)
-
-    @property
-    def url(self) -> str:
-        """As the contract says."""
-        return self.bare.url
 
     def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
         """As the contract says; a listing that breaks off goes on where it broke."""
@@ -88,10 +84,6 @@ class PatientStore:
                 self._known = True
                 return
 
-    def get(self, key: str, *, if_match: str | None = None) -> StoredObject:
-        """As the contract says."""
-        return self._ask(lambda: self.bare.get(key, if_match=if_match))
-
     def put(
         self,
         key: str,
@@ -103,15 +95,7 @@ class PatientStore:
     ) -> ObjectInfo:
         """As the contract says; all tries are one put, by its `WRITE_TOKEN`."""
         said = {WRITE_TOKEN: secrets.token_hex(16), **(metadata or {})}
-        return self._ask(lambda: self.bare.put(key, data, mode=mode, content_type=content_type, metadata=said))
-
-    def head(self, key: str) -> ObjectInfo:
-        """As the contract says."""
-        return self._ask(lambda: self.bare.head(key))
-
-    def delete(self, key: str) -> None:
-        """As the contract says."""
-        self._ask(lambda: self.bare.delete(key))
+        return super().put(key, data, mode=mode, content_type=content_type, metadata=said)
 
     def _ask(self, request: Callable[[], T]) -> T:
         trouble = _Trouble()

@@ -23,7 +23,7 @@ from translate.training.data import TrainingData
 from translate.training.events import write_events
 from translate.training.group import Alone, Group, part_of_batch
 from translate.training.memory import check_memory
-from translate.training.networks import autocast, build_networks, device_of, in_precision, precision_of
+from translate.training.networks import autocast, build_networks, device_of, precision_of
 from translate.training.page import write_page
 from translate.training.pool import HistoryPool
 from translate.training.selection import Selection
@@ -167,9 +167,8 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
         batch = {name: tensor.to(place, memory_format=torch.channels_last) if tensor.ndim == 4 else tensor.to(place)
                  for name, tensor in next(batches).items()}
         batch["way"] = torch.tensor(min(1.0, way / training.images))
-        played = in_precision(networks, generators, precision)
         with autocast(place, precision):
-            made = objective.translate(played, batch)
+            made = objective.translate(networks, batch)
         losses: dict[str, float] = {}
         trouble = ""
         for player in objective.order:
@@ -177,12 +176,11 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
                 network.requires_grad_(player == "discriminator")
             with autocast(place, precision):
                 if player == "generator":
-                    terms = objective.generator_loss(played, batch, made)
+                    terms = objective.generator_loss(networks, batch, made)
                 else:
                     # Every worker keeps the whole history, which is the same with any number of them.
                     old = {name: state.pools[name].exchange(group.gather(image.detach()), state.random)[part]
                            for name, image in made.items() if name in state.pools}
-                    # Not as played: what that keeps of generators may be older than their step.
                     terms = objective.discriminator_loss(networks, batch, old)
             state.optimizers[player].zero_grad(set_to_none=True)
             torch.autograd.backward([term.mean() for term in terms.values()])

@@ -20,7 +20,7 @@ from translate.errors import ConfigError
 from translate.objectives.contract import build_objective
 from translate.training._live import LiveBytes
 from translate.training.data import AHEAD, CACHE_BYTES
-from translate.training.networks import autocast, in_precision, plan_networks, precision_of
+from translate.training.networks import autocast, plan_networks, precision_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -182,7 +182,6 @@ def _step(
               if role.kind == "discriminator"}
     players = {"discriminator": [networks[name] for name in judges],
                "generator": [network for name, network in networks.items() if name not in judges]}
-    played = in_precision(networks, objective.directions, precision)
     batch = batch | {"way": torch.zeros(())}  # at the start every term has its full weight
     with LiveBytes() as live:
         for network in networks.values():
@@ -190,13 +189,13 @@ def _step(
                 assert parameter.grad is not None
                 live.count(parameter.grad)
         with autocast(CPU, precision):
-            made = objective.translate(played, batch)
+            made = objective.translate(networks, batch)
         for player in objective.order:
             for network in players["discriminator"]:
                 network.requires_grad_(player == "discriminator")
             with autocast(CPU, precision):
                 if player == "generator":
-                    terms = objective.generator_loss(played, batch, made)
+                    terms = objective.generator_loss(networks, batch, made)
                 else:
                     seen = {name: image.detach() for name, image in made.items()}
                     terms = objective.discriminator_loss(networks, batch, seen)

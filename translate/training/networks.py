@@ -9,10 +9,8 @@ import torch
 from translate.engines.torch import has_bfloat16, pick_device
 from translate.errors import ConfigError
 from translate.models.contract import build, parse_config
-from translate.models.float32_forward import Float32Forward
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
 
     from torch import nn
@@ -87,23 +85,12 @@ def device_of(wanted: Device) -> torch.device:
 
 
 def precision_of(wanted: str, device: torch.device) -> str:
-    """``auto``: ``float32-forward`` on a processor with AMX, ``bfloat16`` on a GPU that has it, else ``float32``."""
+    """The precision that is meant: ``auto`` is ``bfloat16`` where the device has it in hardware, else ``float32``."""
     if wanted != "auto":
         return wanted
-    if not has_bfloat16(device.type):
-        return "float32"
-    return "float32-forward" if device.type == "cpu" else "bfloat16"
-
-
-def in_precision(
-    networks: Mapping[str, nn.Module], generators: Iterable[str], precision: str
-) -> Mapping[str, nn.Module]:
-    """The networks as a game calls them for one batch, in a precision: the same weights."""
-    if precision != "float32-forward":
-        return networks
-    return {**networks, **{name: Float32Forward(networks[name]) for name in generators}}
+    return "bfloat16" if has_bfloat16(device.type) else "float32"
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
-    """What a game is played in: bfloat16 for all but float32; `Float32Forward` has float32 inside."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision != "float32")
+    """The context in which networks and losses compute in ``precision``, ``float32`` or ``bfloat16``."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")

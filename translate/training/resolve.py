@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from translate.config import Pipeline, load_pipeline, validate
 from translate.errors import ConfigError, UsageError
+from translate.yaml_text import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 def resolve_training(name_or_path: str, overrides: Sequence[str], images: int | None) -> Pipeline:
     """Load a pipeline that has a training (or the one that trains it) and apply ``train.key=value`` overrides.
 
-    ``train.`` is short for ``training.``; values are YAML. Raises `ConfigError` or `UsageError`.
+    ``train.`` is short for ``training.``; values are YAML 1.2. Raises `ConfigError` or `UsageError`.
     """
     pipeline = load_pipeline(name_or_path)
     if pipeline.trained_by is not None:
@@ -29,7 +28,7 @@ def resolve_training(name_or_path: str, overrides: Sequence[str], images: int | 
         path = key.split(".")
         if not equals or path[0] not in ("train", "training") or len(path) < 2:
             raise UsageError(f"--set {override!r} is not understood; expected train.<key>=<value>, e.g. train.batch=4")
-        _set(values["training"], path[1:], yaml.safe_load(text), override)
+        _set(values["training"], path[1:], read_yaml(text, f"--set {override!r}"), override)
     if images is not None:
         values["training"]["images"] = images
     return validate(Pipeline, values, f"{pipeline.name} with its overrides")

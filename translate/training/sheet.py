@@ -10,6 +10,7 @@ from torch import Tensor
 
 from translate.images import tensors
 from translate.images.picture import Picture
+from translate.models.translator import run_padded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,14 +48,12 @@ def sample_sheet(translated: Translated) -> Picture:
 
 
 def _translated(generator: nn.Module, image: Tensor) -> Tensor:
-    """One image through a generator as it is: (C, H, W) float in [-1, 1] on the CPU, any size, to the same."""
+    """One image through a generator as a run does it: (C, H, W) float in [-1, 1] on the CPU, any size, to the same."""
     was_training = generator.training
     generator.eval()
-    multiple = cast("ArchitectureConfig", generator.config).multiple
+    device = next(generator.parameters()).device
     with torch.inference_mode():
-        padded, crop = tensors.pad_to_multiple(image[None], multiple, 2 * multiple)
-        made = generator(padded.to(next(generator.parameters()).device)).cpu()
-        out = tensors.crop_back(made, crop)[0].clamp(-1, 1)
+        out = run_padded(generator, cast("ArchitectureConfig", generator.config), image[None].to(device))[0].cpu()
     generator.train(was_training)
     return out
 

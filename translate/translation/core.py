@@ -259,7 +259,7 @@ class Core:
             return self._sweep
 
     def _seen_by_network(self, pixels: NDArray[np.uint8]) -> Tensor:
-        """(H, W, 3) uint8 -> (in_channels, H, W) float32; the calling thread computes alone, see `models/threads.py`."""
+        """(H, W, 3) uint8 -> (in_channels, H, W) float32, without other threads, see `translate.models.threads`."""
         with one_thread():
             return to_channels(to_tensor(pixels), self.engine.translator.in_channels)
 

@@ -2,11 +2,11 @@
 
 import json
 
-import yaml
 from typer.testing import CliRunner
 
 from translate.cli.pipelines import app
 from translate.config import digest, parse_pipeline, pipeline_names
+from translate.yaml_text import read_yaml
 
 YAML = """
 name: test
@@ -36,7 +36,7 @@ def test_show_is_yaml_that_says_the_same(tmp_path):
     pipeline = parse_pipeline(YAML, "here")
     assert parse_pipeline(rest, "there") == pipeline
     assert first == f"# digest: {digest(pipeline.model_dump(mode='json'))}"
-    assert yaml.safe_load(rest)["run"]["quality"] == 92, "defaults are spelled out"
+    assert read_yaml(rest, "there")["run"]["quality"] == 92, "defaults are spelled out"
 
 
 def test_show_as_json(tmp_path):

@@ -1,8 +1,11 @@
 """Every `translate` in manifests and in the runbook is a command that there is, with flags that it has."""
 
+import json
+
 import pytest
 import typer
-from manifests import commands
+from manifests import commands, jobs
+from ray.dashboard.modules.job.cli import job_cli_group
 
 from translate.cli.app import build_app
 
@@ -10,7 +13,7 @@ COMMANDS = list(commands())
 
 
 def parse(words):
-    """Parse a call as the command line does, without running it; `submit` parses what it sends as well."""
+    """Parse a call as the command line does, without running it."""
     assert words[0] == "translate"
     command, context = typer.main.get_command(build_app()), None
     rest = words[1:]
@@ -19,8 +22,6 @@ def parse(words):
         assert rest[0] in command.commands, f"there is no verb {rest[0]!r}"
         command, rest = command.commands[rest[0]], rest[1:]
     command.make_context(command.name, list(rest), parent=context)
-    if "--" in rest:
-        parse(["translate", *rest[rest.index("--") + 1:]])
 
 
 def test_commands_are_found_everywhere():
@@ -35,8 +36,14 @@ def test_a_command_is_one_that_there_is(words):
     parse([word.removeprefix("/opt/translate/bin/") for word in words])
 
 
-@pytest.mark.parametrize("words", [["translate", "run", "--no-such-flag"], ["translate", "fly"],
-                                   ["translate", "submit", "--address", "http://h:8265", "--", "run", "--bad"]])
+@pytest.mark.parametrize("words", [words for _, words in jobs()], ids=[where for where, _ in jobs()])
+def test_ray_knows_the_options_of_a_job(words):
+    with job_cli_group.commands["submit"].make_context("submit", words[3:]) as context:
+        assert json.loads(context.params["runtime_env_json"])["env_vars"]
+        assert context.params["entrypoint"] == tuple(words[words.index("--") + 1:])
+
+
+@pytest.mark.parametrize("words", [["translate", "run", "--no-such-flag"], ["translate", "fly"]])
 def test_one_that_there_is_not_is_found(words):
     usage_error = typer.BadParameter.__base__  # of typer's own copy of click, which is not public
     with pytest.raises((usage_error, AssertionError)):

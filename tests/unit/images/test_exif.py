@@ -10,9 +10,9 @@ from PIL import ExifTags, Image
 
 from translate.images._exif import MAX_BYTES
 from translate.images.codec import decode, encode
+from translate.images.formats import WRITTEN
 from translate.images.mark import Mark, read_mark, to_xmp
 
-FORMATS = ("png", "jpeg", "webp", "tiff")
 MARK = Mark("tiny@1", *("sha256:" + digit * 64 for digit in "abc"))
 TIME, NOTE, WIDTH, EXPOSURE = 36867, 37500, 40962, 33434
 
@@ -33,8 +33,8 @@ def photograph(format_: str, *, comment: bytes = b"") -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("to", FORMATS)
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("to", WRITTEN)
+@pytest.mark.parametrize("format_", WRITTEN)
 def test_what_was_asked_for_is_kept(format_, to):
     picture = decode(photograph(format_), exif="keep")
     assert picture.notes == ("exif_rotated",)
@@ -56,7 +56,7 @@ def test_what_was_asked_for_is_kept(format_, to):
     assert data == encode(picture, to, 100, to_xmp(MARK)), "a repeat gives the same bytes"
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", WRITTEN)
 def test_else_nothing_is(format_):
     assert decode(photograph(format_)).exif == b""
 
@@ -83,7 +83,7 @@ def test_damaged_exif_costs_no_picture():
         for at in rng.integers(start + 6, start + 290, 6):
             data[at] = rng.integers(256)
         picture = decode(bytes(data), exif="keep")
-        for to in FORMATS:
+        for to in WRITTEN:
             encode(picture, to, 90, to_xmp(MARK))
         lost += "exif_lost" in picture.notes
     assert 0 < lost < 300

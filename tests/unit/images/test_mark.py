@@ -14,11 +14,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from translate.errors import ItemError
 from translate.images.codec import decode, encode
+from translate.images.formats import WRITTEN
 from translate.images.mark import MAX_PACKET_BYTES, SOURCE_TYPE, Mark, model_label, read_mark, to_xmp
 from translate.images.picture import Picture
 
 MARK = Mark("monet2photo@1", *("sha256:" + digit * 64 for digit in "abc"))
-FORMATS = ("png", "jpeg", "webp", "tiff")
 OURS = "urn:x-translate:mark:1#"
 IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 
@@ -56,7 +56,7 @@ def as_elements(mark: Mark = MARK) -> bytes:
     </r:RDF></x:xmpmeta>{" " * 2000}<?xpacket end="w"?>""".encode()
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", WRITTEN)
 @pytest.mark.parametrize("kind", [{}, {"alpha": True}, {"grey": True}])
 def test_a_mark_comes_back_and_moves_no_pixel(format_, kind):
     picture = a_picture(**kind)
@@ -95,7 +95,7 @@ def test_names_that_xml_does_not_like():
         label = model_label(name)
         assert label == name
         mark = Mark(label, *("sha256:" + "0" * 64,) * 3)
-        for format_ in FORMATS:
+        for format_ in WRITTEN:
             assert read_mark(encode(a_picture(), format_, 90, to_xmp(mark))) == mark
 
 
@@ -173,7 +173,7 @@ def test_large_packets_are_passed_over():
         read_mark(bomb[:33] + png_chunk(b"iTXt", body) + bomb[33:])
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", WRITTEN)
 def test_damage_ends_as_no_mark_or_no_image(format_):
     whole = encode(a_picture(), format_, 90, to_xmp(MARK))
     rng = np.random.default_rng(11)
@@ -206,7 +206,7 @@ def test_place_and_owner_of_a_photograph_do_not_go_out(format_):
     photo = io.BytesIO()
     Image.new("RGB", (8, 8), "navy").save(photo, format_, exif=exif.tobytes())
     assert Image.open(photo).getexif().get_ifd(ExifTags.IFD.GPSInfo)[2] == (48.0, 51.0, 29.6)
-    for to in FORMATS:
+    for to in WRITTEN:
         data = encode(decode(photo.getvalue()), to, 90, to_xmp(MARK))
         assert b"Somebody" not in data
         image = Image.open(io.BytesIO(data))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from translate.errors import InvariantError
 from translate.records import layout
 from translate.records.ledger import Entry, Totals, from_lines, merge, to_lines, write_segment
 from translate.records.manifest import Item, Unit
@@ -78,6 +79,6 @@ def test_a_segment_is_named_by_whether_its_unit_is_finished():
 @pytest.mark.parametrize("wrong", [["a", "a"], ["a", "stranger"]])
 def test_a_segment_that_does_not_add_up_is_not_written(wrong: list[str]):
     store = open_store("memory://ledger-wrong")
-    with pytest.raises(AssertionError, match="unit 7"):
+    with pytest.raises(InvariantError, match="unit 7"):
         write_segment(store, "run", unit_of("a", "b"), [entry(key, "ok") for key in wrong])
     assert list(store.list()) == []

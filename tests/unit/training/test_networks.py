@@ -49,4 +49,4 @@ def test_a_precision_that_was_asked_for_is_taken():
     cpu = torch.device("cpu")
     assert precision_of("float32", cpu) == "float32"
     assert precision_of("bfloat16", cpu) == "bfloat16"
-    assert precision_of("auto", cpu) == ("float32-forward" if has_bfloat16("cpu") else "float32")
+    assert precision_of("auto", cpu) == ("bfloat16" if has_bfloat16("cpu") else "float32")

@@ -1,0 +1,52 @@
+"""HEIC, as phones write it; only read, with the extra ``heic``."""
+
+from __future__ import annotations
+
+import io
+
+from translate.errors import ItemError
+from translate.images.formats import _isobmff, avif
+from translate.images.formats._contract import Header, ImageFormat
+
+_EXTRA = "pip install 'translate-images[heic]'"
+_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+
+
+def _matches(data: bytes) -> bool:
+    brands = _isobmff.brands(data)
+    return bool(brands & _BRANDS) and not brands & avif.BRANDS
+
+
+def _open(data: bytes) -> Header:
+    try:
+        from pi_heif import options
+        from pi_heif.as_plugin import HeifImageFile
+    except ImportError as error:
+        raise ItemError("input.unsupported_mode", f"HEIC images are read with an extra package only: {_EXTRA}, or "
+                                                  "convert it to JPEG") from error
+    if _isobmff.is_cut(data):
+        raise OSError("parts of the picture lie beyond its end")
+    # Neither is asked for, and each is more of the file that is read.
+    options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
+    options.DECODE_THREADS = 1
+    image = HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call]
+    found = _isobmff.properties(data)
+    return Header(
+        image,
+        has_more_frames=image.n_frames > 1,
+        notes=found.notes,
+        turned=1,  # by the container's own turn, which counts instead of EXIF's
+        piece_px=found.largest_px,
+    )
+
+
+FORMAT = ImageFormat(
+    name="heic",
+    title="HEIC",
+    suffixes=(".heic", ".heif", ".hif"),
+    content_type="image/heic",
+    open=_open,
+    extra=_EXTRA,
+    matches=_matches,
+    kept_as="jpeg",
+)
