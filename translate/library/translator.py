@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
 from itertools import islice
@@ -201,7 +202,7 @@ class ImageTranslator:
         `translate.progress.Progress` after each picture (``done``, ``total`` if there is a length). Raises, in the
         picture's turn, what a call with it would raise; that ends the iteration.
         """
-        total = len(images) if hasattr(images, "__len__") else None
+        total = len(images) if isinstance(images, Sized) else None
         source = iter(images)
         count = self._core.turns + 1  # one decodes while the others are at the network
         begun: deque[Future[Any]] = deque()
