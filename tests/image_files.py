@@ -28,8 +28,9 @@ def png(samples, bits, color_type, *chunks, size=None):
                      png_chunk(b"IDAT", zlib.compress(b"".join(rows))), png_chunk(b"IEND", b"")])
 
 
-def tiff(samples, *, photometric, tags=(), order="<", bits=None, compression=1):
-    """A one-strip TIFF of (H, W) or (H, W, C) samples in their own dtype; ``tags``: {number: (type, values)}."""
+def tiff(samples, *, photometric, tags=(), without=(), order="<", bits=None, compression=1):
+    """A one-strip TIFF of (H, W) or (H, W, C) samples in their own dtype; ``tags``: {number: (type, values)}, and those
+    to leave out."""
     height, width = samples.shape[:2]
     channels = 1 if samples.ndim == 2 else samples.shape[2]
     raw = samples.astype(samples.dtype.newbyteorder(order)).tobytes()
@@ -45,6 +46,8 @@ def tiff(samples, *, photometric, tags=(), order="<", bits=None, compression=1):
         278: (long, [height]), 279: (long, [len(raw)]), 339: (short, [kinds[samples.dtype.kind]] * channels),
         **dict(tags),
     }
+    for number in without:
+        del entries[number]
     raw += b"\0" * (len(raw) % 2)
     directory_at = 8 + len(raw)
     extra_at = directory_at + 2 + 12 * len(entries) + 4

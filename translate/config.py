@@ -12,7 +12,7 @@ import importlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -179,8 +179,9 @@ class Evaluation(Frozen):
     every_images: int = Field(ge=1)
     images: int = Field(default=64, ge=4)
     """At most so many of the held-out images of each domain are looked at."""
-    best_by: Literal["kid", "layer_distance"] = "kid"
-    """What the best snapshot is lowest in, over all directions; ``layer_distance`` needs pairs."""
+    best_by: str = "kid"
+    """What the best snapshot is lowest in, over all directions: a decisive measure of `translate.metrics`, ``kid`` or,
+    with pairs, ``layer_distance``."""
 
 
 class Training(Frozen):
@@ -236,19 +237,6 @@ class Holdout(Frozen):
     """At most so many of the held-out images of each domain are looked at."""
 
 
-class Margins(Frozen):
-    """By how much a challenger may be worse than the champion, in each measure's own unit, see `translate evaluate`."""
-
-    kid: float = Field(default=0.01, ge=0)
-    edge_agreement: float = Field(default=0.03, ge=0)
-    droplets_percent: float = Field(default=0.2, ge=0)
-    checkerboard_db: float = Field(default=1.0, ge=0)
-    luma_correlation: float = Field(default=0.05, ge=0)
-    layer_distance: float = Field(default=0.03, ge=0)
-    l1: float = Field(default=0.005, ge=0)
-    ssim: float = Field(default=0.02, ge=0)
-
-
 class Gate(Frozen):
     """When a challenger is measurably no worse than the champion, see `translate.retraining.gate`."""
 
@@ -256,7 +244,9 @@ class Gate(Frozen):
     """Random halves of the held-out images, the same for both models, that the spread of a difference is taken over."""
     spreads: float = Field(default=2.0, ge=0)
     """So many spreads are added to a difference before it is held against its margin."""
-    margins: Margins = Margins()
+    margins: dict[str, Annotated[float, Field(ge=0)]] = {}
+    """By how much a challenger may be worse than the champion, by measure, in the measure's own unit; where one isn't
+    named, the margin that its file in `translate.metrics` declares."""
 
 
 class Retraining(Frozen):
@@ -306,8 +296,14 @@ class Pipeline(Frozen):
 
     @property
     def digest(self) -> str:
-        """``sha256:<hex>`` of all that changes pixels or weights: when it is retrained does not."""
-        return digest(self.model_dump(mode="json", exclude={"retraining"}))
+        """``sha256:<hex>`` of what decides pixels and weights: the model, how it is trained, the run's pixel settings.
+
+        Words for people, limits of a run, how often a training is looked at, and retraining are left out.
+        """
+        looks = {"sample_every_images", "checkpoint_every_images"}
+        training = None if self.training is None else self.training.model_dump(mode="json", exclude=looks)
+        return digest({"model": self.model, "trained_by": self.trained_by, "training": training,
+                       "run": self.run.model_dump(mode="json", include=set(PixelSettings.model_fields))})
 
     @model_validator(mode="after")
     def _one_training(self) -> Pipeline:

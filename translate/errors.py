@@ -7,15 +7,25 @@ A user's mistake never ends in a traceback: the CLI prints ``str(error)`` and ex
 from __future__ import annotations
 
 EXIT_OK = 0
+"""Done, or nothing to do."""
 EXIT_INTERNAL = 1
+"""A fault of the program, never anything else."""
 EXIT_USAGE = 2
+"""A mistake in the command, the pipeline, the model or the data; the message says what to change."""
 EXIT_ITEMS_FAILED = 3
+"""It ran, and the outcome is bad. ``run``, ``retry``: too many images failed. ``verify``: pictures are altered,
+unmarked or missing. ``data``: files cannot be read. ``doctor``: a problem was found. ``train``, ``retrain``,
+``schedule --once``: the training gave up."""
 EXIT_STORAGE = 4
+"""Storage, or a Ray cluster that was at work, could not be reached or refused."""
 EXIT_LOCKED = 5
+"""Somebody else is at work there, or was first."""
 EXIT_INTERRUPTED = 130
+"""Stopped by Ctrl-C: 128 and the number of SIGINT."""
 EXIT_BROKEN_PIPE = 141
 """Whoever read the output has closed it, as ``head`` does: 128 and the number of SIGPIPE."""
 EXIT_TERMINATED = 143
+"""Stopped by SIGTERM: 128 and its number."""
 
 class TranslateError(Exception):
     """Root of the tree. The message says what was wrong, what was expected and what to do."""
@@ -51,6 +61,8 @@ class DataError(TranslateError):
 
 class TrainingError(TranslateError):
     """Training gave up (for example: the loss stayed non-finite)."""
+
+    exit_code = EXIT_ITEMS_FAILED
 
 class WorkersDiedError(TrainingError):
     """Workers of a training died again and again; from its last checkpoint the same may go on."""

@@ -73,7 +73,7 @@ def second(store: Generated) -> int:
     """Plan once more: nothing is to do."""
     notebook = Notebook()
     note_history(store, notebook)
-    notebook.note_outputs(info.key for info in store.list())
+    notebook.note_outputs(store.list())
     plan = make_plan(store, notebook, WORK, "changed", Selection())
     assert plan.count == 0
     return plan.considered.up_to_date

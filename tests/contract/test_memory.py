@@ -8,6 +8,7 @@ from translate.models.contract import architectures
 from translate.objectives.contract import build_objective, objectives
 from translate.training import memory
 from translate.training.networks import build_networks
+from translate.training.step import seat_players
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -37,13 +38,13 @@ def really(settings):
     """What `estimate` counts, counted over a step that is really taken."""
     torch.manual_seed(0)
     objective = build_objective(settings.objective, "test")
-    networks, _, _ = build_networks(settings, objective)
-    networks |= objective.heads(networks)
+    networks, players = seat_players(objective, build_networks(settings, objective)[0])
     batch = {side: torch.rand(2, 3, 32, 32).to(memory_format=torch.channels_last) for side in "ab"}
+    batch["way"] = torch.zeros(())
     for network in networks.values():
         for parameter in network.parameters():
             parameter.grad = torch.zeros_like(parameter)
-    peak, _ = memory._step(settings, objective, networks, batch, settings.precision)
+    peak, _ = memory._widest(objective, networks, players, batch, settings.precision)
     return peak - sum(p.grad.nbytes for network in networks.values() for p in network.parameters())
 
 

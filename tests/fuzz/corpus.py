@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _RNG = np.random.default_rng(0)
+_HEIF = Path(__file__).parents[1] / "heif"
 
 
 def corpus() -> dict[str, bytes]:
@@ -51,6 +53,10 @@ def _saved() -> Iterator[tuple[str, bytes]]:
         image = rgba.convert(mode) if mode != "I;16" else Image.fromarray((x * 999).astype(np.uint16))
         yield f"png {mode}", _save(image, "PNG", pnginfo=words, icc_profile=icc if mode[0] == "R" else None)
     yield "png animated", _save(rgba, "PNG", save_all=True, append_images=[rgba.rotate(45)])
+    yield "avif", _save(rgba, "AVIF", exif=exif, icc_profile=icc)
+    yield "avif animated", _save(rgb, "AVIF", save_all=True, append_images=frames)
+    for path in sorted(_HEIF.glob("*.heic")):
+        yield f"heic {path.stem}", path.read_bytes()
     yield "webp", _save(rgba, "WEBP", exif=exif, icc_profile=icc)
     yield "webp lossless", _save(rgb, "WEBP", lossless=True)
     yield "webp animated", _save(rgb, "WEBP", save_all=True, append_images=frames)

@@ -64,6 +64,11 @@ def as_array(data):
     return read.pixels if read.alpha is None else np.dstack([read.pixels, read.alpha])
 
 
+def seen(array):
+    """An array of which nothing but what is seen counts."""
+    return array if array.shape[2] == 3 else np.where(array[..., 3:] > 0, array, 0)
+
+
 @pytest.mark.parametrize(("size", "engine"), [(None, "auto"), (40, "auto"), (40, "torch-float32")])
 def test_every_kind_of_file_has_the_pixels_of_the_job(command, pictures, tmp_path, size, engine):
     flags = ["--engine", engine, *([] if size is None else ["--size", size])]
@@ -75,7 +80,8 @@ def test_every_kind_of_file_has_the_pixels_of_the_job(command, pictures, tmp_pat
     shapes = {}
     files = sorted(pictures.iterdir())
     for file, found in zip(files, translator(files), strict=True):
-        assert np.array_equal(found, as_array((tmp_path / "out" / f"{file.stem}.png").read_bytes())), file.name
+        written = as_array((tmp_path / "out" / f"{file.stem}.png").read_bytes())
+        assert np.array_equal(seen(found), seen(written)), file.name
         shapes[file.name] = found.shape
     assert shapes["turned.jpg"] == (70, 50, 3)
     assert shapes["faded_a.png"] == shapes["faded_b.tif"] == (44, 60, 4)
@@ -110,11 +116,21 @@ def test_an_object_in_a_bucket(tiny, s3_server, monkeypatch):
 
 def test_an_array_need_not_be_contiguous_and_keeps_its_alpha(tiny):
     rgb = decode(picture(3)).pixels
-    alpha = np.arange(24 * 32, dtype=np.uint8).reshape(24, 32)
+    alpha = (np.arange(24 * 32) % 255 + 1).astype(np.uint8).reshape(24, 32)
     found = tiny(np.dstack([rgb, alpha]))
     assert np.array_equal(found[..., 3], alpha)
     assert np.array_equal(found[..., :3], tiny(rgb))
     assert np.array_equal(tiny(rgb[:, ::2]), tiny(np.ascontiguousarray(rgb[:, ::2])))
+
+
+def test_arrays_that_look_the_same_come_out_the_same(tiny):
+    rgb, hidden = decode(picture(3)).pixels, np.zeros((24, 32), bool)
+    hidden[:, 20:] = True
+    arrays = [np.dstack([np.where(hidden[..., None], under, rgb), np.where(hidden, 0, 255)]).astype(np.uint8)
+              for under in (0, 255)]
+    copy = arrays[0].copy()
+    assert np.array_equal(tiny(arrays[0]), tiny(arrays[1]))
+    assert np.array_equal(arrays[0], copy), "the caller's array is not touched"
 
 
 def test_a_pipelines_name_brings_its_settings_with_and_without_a_version(tmp_path, registry):
@@ -300,17 +316,16 @@ class Translated(Dataset):
 def picture(seed):
     return np.random.default_rng(seed).integers(0, 256, (150 + seed, 260, 3), dtype=np.uint8)
 
-def forked(translator, expected, busy_threads):
+def forked(translator, expected):
     busy, stop = threading.Event(), threading.Event()
     def others():
         while not stop.is_set():
             translator(picture(2))
             busy.set()
-    threads = [threading.Thread(target=others) for _ in range(busy_threads)]
+    threads = [threading.Thread(target=others) for _ in range(2)]
     for thread in threads:
         thread.start()
-    if threads:
-        busy.wait()
+    busy.wait()
     for _ in range(3):
         child = os.fork()
         if child == 0:
@@ -333,7 +348,7 @@ if __name__ == "__main__":
     translator = load_translator("even", registry=registry, size=64, engine=engine)
     expected = translator(picture(0))
     if how == "fork":
-        forked(translator, expected, busy_threads=2 if engine.startswith('torch') else 0)  # OpenVINO must be idle
+        forked(translator, expected)
     else:
         loader = DataLoader(Translated(translator), batch_size=None, num_workers=2, multiprocessing_context=how)
         assert np.array_equal(next(iter(loader)), expected)
@@ -342,7 +357,7 @@ if __name__ == "__main__":
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 @pytest.mark.parametrize(("engine", "how"), [
-    ("torch-bfloat16", "fork"), ("torch-float32", "fork"), ("openvino-float32", "fork"), ("torch-float32", "spawn"),
+    ("torch-bfloat16", "fork"), ("torch-float32", "fork"), ("torch-float32", "spawn"),
 ])
 def test_other_processes(tmp_path, engine, how):
     registry = publish_tiny(tmp_path / "registry", "even", spread=0.05)  # near enough to float32 in bfloat16

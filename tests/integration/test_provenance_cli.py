@@ -17,13 +17,13 @@ from translate.batch.run import prepare, run
 from translate.batch.worker import Worker
 from translate.errors import EXIT_ITEMS_FAILED, EXIT_OK, EXIT_USAGE, UsageError, WorkDigestError
 from translate.images.codec import decode, encode
-from translate.images.formats import WRITTEN
+from translate.images.formats import FORMATS, WRITTEN
 from translate.images.mark import read_mark, to_xmp
 from translate.progress import silent
 from translate.stores import open_store
 
 STUDIO = make_identity()
-ENDINGS = {"png": "png", "jpeg": "jpg", "webp": "webp", "tiff": "tif"}
+ENDINGS = {name: FORMATS[name].suffixes[0].removeprefix(".") for name in WRITTEN}
 UNKNOWN = "signed:  by CN=studio, O=Test, who is not on a trust list"
 
 
@@ -70,7 +70,8 @@ def byte_changed(data: bytes, format_: str) -> bytes:
     if format_ == "tiff":
         at = Image.open(io.BytesIO(data)).tag_v2[ExifTags.Base.StripOffsets][0] + 5
     else:
-        at = {"png": data.find(b"IDAT") + 20, "jpeg": len(data) - 20, "webp": data.find(b"VP8 ") + 60}[format_]
+        at = {"png": data.find(b"IDAT") + 20, "jpeg": len(data) - 20, "webp": data.find(b"VP8 ") + 60,
+              "avif": data.find(b"mdat") + 60}[format_]
     changed = bytearray(data)
     changed[at] ^= 1
     return bytes(changed)

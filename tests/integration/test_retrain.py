@@ -6,9 +6,11 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import yaml
 from retraining_set import NEGATIVE, fill, pipeline, publish_random, still
+from training_set import picture, png
 from typer.testing import CliRunner
 
 from translate.cli.app import build_app
@@ -59,7 +61,7 @@ def test_from_the_first_model_to_a_rollback(tmp_path, monkeypatch):
     fill(data, range(40, 46))
     assert "due: 12 of 5 new images" in translate(*command, "--dry-run")
     said = translate(*command, "--if-due")
-    assert "negative@2 serves now: measurably no worse than negative@1 in each of 8 measures" in said
+    assert "negative@2 serves now: measurably no worse than negative@1 in each of 11 measures" in said
     models = ModelRegistry("models")
     two = models.document("negative")
     assert (two.version, two.provenance["parent"]) == (2, "negative@1")
@@ -293,10 +295,33 @@ def test_both_directions_of_a_game_are_judged_by_themselves(places):
     models = ModelRegistry(places["registry"])
     publish_random(models)
     outcome = retrain(both, **places)
-    assert outcome.words[0].startswith("negative@2 serves now: measurably no worse than negative@1 in each of 5")
+    assert outcome.words[0].startswith("negative@2 serves now: measurably no worse than negative@1 in each of 8")
     assert outcome.words[1].startswith("positive@1 is not promoted: there is no champion, and it does not beat")
     records = journal(places)
     assert set(records.read(records.begun()[0], Verdicts).verdicts) == {"negative", "positive"}
+
+
+@pytest.mark.parametrize("layout", ["side_by_side", "manifest"])
+def test_pairs_of_every_layout_are_retrained(places, layout):
+    data = open_store(places["data"])
+    pixels = {i: (picture(i, 32), 255 - picture(i, 32)) for i in range(40)}
+    for i, (wave, inverse) in pixels.items():
+        data.put(f"both/{i}.png", png(np.concatenate([inverse, wave], axis=1)))
+    data.put("pairs.csv", "".join(["a,b\n", *(f"a/{i}.png,b/{i}.png\n" for i in pixels)]).encode())
+    of = {"side_by_side": {"pairs": "both", "left": "b"}, "manifest": {"pairs": "pairs.csv"}}[layout]
+    sizes = {"kind": "paired", "layout": layout, "short_side_px": [32, 32], "crop_px": 32}
+    models = ModelRegistry(places["registry"])
+    publish_random(models)
+    outcome = retrain(pipeline({"images": 4, "learning_rate": 1e-9, "ema_half_life_images": 1_000_000,
+                                "data": sizes | of}), **places)
+    assert outcome.state == "promoted"
+    (record,) = models.evaluations("negative@2")
+    held = [i for i in pixels if is_held_out(f"a/{i}" if layout == "manifest" else str(i), Holdout(share=0.3))]
+    assert record.source_images == record.target_images == len(held)
+    apart = [np.abs(wave / 255 - inverse / 255).mean() for wave, inverse in map(pixels.get, held)]
+    assert record.nothing["l1"].value == pytest.approx(np.mean(apart), rel=1e-4), "each wave against its inverse"
+    page = open_store(places["output"]).get(f"retrainings/{outcome.retraining}/retraining.html").data.decode()
+    assert page.count("<img") == 6 * 4, "input, both models' pictures and the answer of six pairs"
 
 
 def test_killed_outright_it_goes_on_once_the_lease_has_expired(tmp_path):

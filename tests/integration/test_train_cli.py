@@ -44,6 +44,11 @@ def test_train_publish_and_run(place):
     card = ModelRegistry("models").file("waves", "card.jpg")
     assert codec.decode(card).pixels.shape[0] > 64
 
+    again = translate("train", "--pipeline", "waves.yaml", "--data", "data", "--publish", "waves")
+    assert "published waves@1\npublished unwaves@1" in again
+    assert [(each.name, each.version) for each in ModelRegistry("models").list() if "waves" in each.name] == [
+        ("unwaves", 1), ("waves", 1)]
+
     translate("run", "--model", "waves", "--input", "data/trainA", "--output", "out")
     assert codec.decode((place / "out/0.png").read_bytes()).pixels.shape == (48, 48, 3)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from translate.config import Data, Run, canonical_json, load_pipeline, parse_pipeline, validate
+from translate.config import Data, Pipeline, Run, canonical_json, load_pipeline, parse_pipeline, validate
 from translate.errors import ConfigError
 
 SIZES = {"short_side_px": [32, 32], "crop_px": 32}
@@ -86,3 +86,25 @@ def test_a_key_that_is_given_twice_is_named_with_its_line():
 def test_no_number_is_infinite():
     with pytest.raises(ConfigError, match=r"max_megapixels: .*finite"):
         parse_pipeline(GOOD + "\nrun: {max_megapixels: .inf}\n", "mine.yaml")
+
+
+@pytest.mark.parametrize(("changes", "decides"), [
+    ({"model": "other"}, True), ({"run": {"size": 72}}, True), ({"run": {"quality": 50}}, True),
+    ({"training": {"learning_rate": 1e-3}}, True), ({"training": {"images": 10}}, True),
+    ({"training": {"data": {"flip": True}}}, True),
+    ({"summary": "another"}, False), ({"name": "another"}, False), ({"domains": {"a": "other"}}, False),
+    ({"run": {"fail_share": 0.5}}, False), ({"run": {"max_megapixels": 1.0}}, False),
+    ({"training": {"sample_every_images": 7}}, False), ({"training": {"checkpoint_every_images": 7}}, False),
+    ({"retraining": {"new_images": 3}}, False),
+], ids=str)
+def test_a_digest_covers_what_decides_pixels_and_weights(changes, decides):
+    pipeline = load_pipeline("flat2render")
+    values = pipeline.model_dump(mode="json")
+    for group, value in changes.items():
+        values[group] = merged(values[group], value) if isinstance(value, dict) else value
+    assert (validate(Pipeline, values, "changed").digest != pipeline.digest) == decides
+
+
+def merged(values, changes):
+    return values | {key: merged(values[key], value) if isinstance(value, dict) else value
+                     for key, value in changes.items()}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from translate.progress import Listener
     from translate.provenance import Work
     from translate.records.ledger import Entry, Outcome
-    from translate.stores.contract import ObjectStore
+    from translate.stores.contract import ObjectInfo, ObjectStore
 
 CACHE_KIB = 64 * 1024
 """Memory for the pages of the database."""
@@ -35,9 +35,9 @@ _BATCH = 10_000
 _TABLES = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
-CREATE TABLE past (key BLOB PRIMARY KEY, etag TEXT, output BLOB, outcome TEXT, code TEXT, work INTEGER)
-WITHOUT ROWID;
-CREATE TABLE outputs (key BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE past (key BLOB PRIMARY KEY, etag TEXT, output BLOB, output_etag TEXT, outcome TEXT, code TEXT,
+work INTEGER) WITHOUT ROWID;
+CREATE TABLE outputs (key BLOB PRIMARY KEY, etag TEXT) WITHOUT ROWID;
 CREATE TABLE planned (number INTEGER PRIMARY KEY, key BLOB, etag TEXT, size_bytes INTEGER, output BLOB, format TEXT);
 """
 
@@ -48,6 +48,8 @@ class Past:
 
     source_etag: str
     output_key: str
+    output_etag: str
+    """Of the output as its run recorded it; empty without one."""
     outcome: Outcome
     code: str
     work_digest: str
@@ -66,6 +68,8 @@ class Notebook:
         """Of the same, by the number that stands for each in the table: a digest is longer than most keys."""
         self.finished_to = ""
         """The run up to which all are finished and in the past; later ones are to be looked at, maybe again."""
+        self.has_unfinished = False
+        """Whether a run began and did not end: it may have written outputs that it did not record."""
         with _room():
             self._rows = sqlite3.connect("", isolation_level=None, check_same_thread=False)
             self._rows.executescript(f"PRAGMA cache_size = -{CACHE_KIB};{_TABLES}BEGIN")
@@ -77,9 +81,9 @@ class Notebook:
             self._digests.append(work_digest)
         self.works[work_digest] = self.works.pop(work_digest, work)  # to the end
         number = self._digests.index(work_digest)
-        self._write("INSERT OR REPLACE INTO past VALUES (?, ?, ?, ?, ?, ?)", (
+        self._write("INSERT OR REPLACE INTO past VALUES (?, ?, ?, ?, ?, ?, ?)", (
             (_pack(entry.key), entry.source_etag, None if entry.output_key == entry.key else _pack(entry.output_key),
-             entry.outcome, entry.code, number)
+             entry.output_etag, entry.outcome, entry.code, number)
             for entry in entries if entry.outcome != "skipped"
         ))
 
@@ -89,9 +93,9 @@ class Notebook:
             self._rows.execute("DELETE FROM outputs")
             self._rows.execute("DELETE FROM planned")
 
-    def note_outputs(self, keys: Iterable[str]) -> None:
-        """Take the keys that exist at the destination."""
-        self._write("INSERT OR IGNORE INTO outputs VALUES (?)", ((_pack(key),) for key in keys))
+    def note_outputs(self, infos: Iterable[ObjectInfo]) -> None:
+        """Take what exists at the destination."""
+        self._write("INSERT OR IGNORE INTO outputs VALUES (?, ?)", ((_pack(info.key), info.etag) for info in infos))
 
     def note_planned(self, items: Iterable[Item]) -> None:
         """Take items to do, behind those that are there."""
@@ -105,15 +109,18 @@ class Notebook:
 
     def past(self, key: str) -> Past | None:
         """What became of a source the last time; None if it was never done."""
-        row = self._one("SELECT etag, output, outcome, code, work FROM past WHERE key = ?", _pack(key))
+        columns = "etag, output, output_etag, outcome, code, work"
+        row = self._one(f"SELECT {columns} FROM past WHERE key = ?", _pack(key))  # noqa: S608 - columns of ours
         if row is None:
             return None
-        etag, output, outcome, code, number = row
-        return Past(etag, key if output is None else _unpack(output), outcome, code, self._digests[number])
+        etag, output, output_etag, outcome, code, number = row
+        output_key = key if output is None else _unpack(output)
+        return Past(etag, output_key, output_etag, outcome, code, self._digests[number])
 
-    def has_output(self, key: str) -> bool:
-        """Whether a key exists at the destination."""
-        return self._one("SELECT 1 FROM outputs WHERE key = ?", _pack(key)) is not None
+    def output_etag(self, key: str) -> str | None:
+        """The ETag of what exists at the destination under a key; None if nothing does."""
+        row = self._one("SELECT etag FROM outputs WHERE key = ?", _pack(key))
+        return None if row is None else str(row[0])
 
     def planned(self) -> Iterator[Item]:
         """The items to do, in the order in which they came."""
@@ -154,9 +161,11 @@ def note_history(store: ObjectStore, notebook: Notebook, listener: Listener = si
     """
     done, unbroken = 0, True
     for run in run_names(store, after=notebook.finished_to):
-        unbroken = unbroken and is_finished(store, run)
+        finished = is_finished(store, run)
+        unbroken = unbroken and finished
         if (record := read_plan(store, run)) is None:
             continue
+        notebook.has_unfinished = notebook.has_unfinished or not finished
         for _, entries in read_ledger(store, run):
             notebook.note_past(entries, record.work, record.work_digest)
             done += len(entries)

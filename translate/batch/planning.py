@@ -125,7 +125,9 @@ def make_plan(
             item = Item(info.key, info.etag, info.size_bytes, *target(info.key, work.format))
             collisions.look(item)
             past = notebook.past(item.key) if has_past else None
-            verdict = decide(item, past, notebook.has_output, overwrite, work_digest)
+            verdict = decide(
+                item, past, notebook.output_etag, overwrite, work_digest, compare_etags=notebook.has_unfinished
+            )
             if verdict == "other_work":
                 assert past is not None
                 other_work.note(past)
@@ -148,22 +150,34 @@ def make_plan(
 
 
 def decide(
-    item: Item, past: Past | None, exists: Callable[[str], bool], overwrite: Overwrite, work_digest: str
+    item: Item,
+    past: Past | None,
+    output_etag: Callable[[str], str | None],
+    overwrite: Overwrite,
+    work_digest: str,
+    *,
+    compare_etags: bool = False,
 ) -> Verdict:
-    """What is to be done about one source, given its latest outcome and whether an output ``exists``."""
+    """What is to be done about one source, given its latest outcome and the ETag of each output that exists.
+
+    ``compare_etags``: an output that is not the recorded one is made again. Only where a run died, as what it wrote
+    last it did not record; else outputs that were copied to another place, with other ETags, would all be made again.
+    """
     if overwrite == "always":
         return "to_do"
     if overwrite == "never":
-        return "kept" if exists(item.output_key) else "to_do"
+        return "to_do" if output_etag(item.output_key) is None else "kept"
     if past is None:
         return "to_do"
     same_work = past.work_digest == work_digest
     if past.outcome == "ok":
-        if not exists(past.output_key):
+        there = output_etag(past.output_key)
+        if there is None:
             return "to_do"
         if not same_work and overwrite == "changed":
             return "other_work"
-        return "up_to_date" if same_work and past.source_etag == item.etag else "to_do"
+        same = same_work and past.source_etag == item.etag and (there == past.output_etag or not compare_etags)
+        return "up_to_date" if same else "to_do"
     return "failed_before" if same_work and past.source_etag == item.etag and _settled(past.code) else "to_do"
 
 

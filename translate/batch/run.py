@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from translate.records.holding import Held
     from translate.records.lease import Seen
     from translate.records.ledger import Entry
-    from translate.stores.contract import ObjectStore
+    from translate.stores.contract import ObjectInfo, ObjectStore
 
 
 @dataclass(frozen=True)
@@ -239,9 +239,9 @@ def _run(
     return Ended(summary, totals, planned, begun, tuple(highlights.failures), highlights.unread)
 
 
-def _outputs(store: ObjectStore, listener: Listener) -> Iterator[str]:
+def _outputs(store: ObjectStore, listener: Listener) -> Iterator[ObjectInfo]:
     listed = planning.counted(store.list(), "listing the output", listener)
-    return (info.key for info in listed if not info.key.startswith(layout.RESERVED))
+    return (info for info in listed if not info.key.startswith(layout.RESERVED))
 
 
 def _write_plan(prepared: Prepared, run_id: str, held: Held | None) -> PlanRecord:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translate.cli import console
-from translate.cli._figures import BETTER, figure
-from translate.cli._options import EndpointUrl, Registry, bounds
+from translate.cli._evaluation_set import HeldOutOf, Layout, Paired, Pairs, Source, Target, WorkingSize
+from translate.cli._figures import better, figure
+from translate.cli._options import EndpointUrl, Registry
 
 if TYPE_CHECKING:
+    from translate.library.places import Places
     from translate.metrics.evaluate import Evaluator
     from translate.registry import ModelRegistry
     from translate.registry.comparison import Comparison
@@ -27,12 +29,13 @@ def compare(
         typer.Option(metavar="URL", help="Evaluate both now, on the same images of this set, instead of reading what "
                                          "is stored of them; as `translate evaluate` does."),
     ] = None,
-    source: Annotated[str, typer.Option(metavar="FOLDER", help="Images to translate, inside the set.")] = "testA",
-    target: Annotated[str, typer.Option(metavar="FOLDER", help="Images of the target domain.")] = "testB",
-    paired: Annotated[
-        bool, typer.Option("--paired", help="Target images are the answers to the source images of the same name.")
-    ] = False,
-    size: Annotated[int, typer.Option(callback=bounds(32), metavar="N", help="Working size in pixels.")] = 128,
+    pipeline: HeldOutOf = None,
+    layout: Layout = "folders",
+    source: Source = None,
+    target: Target = None,
+    pairs: Pairs = None,
+    paired: Paired = False,
+    size: WorkingSize = None,
     endpoint_url: EndpointUrl = None,
     registry: Registry = None,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
@@ -47,9 +50,11 @@ def compare(
     scored = None
     if data is not None:
         store = open_input(data, endpoint_url=endpoint_url)
-        evaluator = Evaluator(store, source=source, target=target, pairs=paired, size_px=size)
         # Resolved once: a pointer may move while the first one is evaluated.
         first, second = (models.document(each).reference for each in (first, second))
+        places = Places(pipeline, layout, source, target, pairs, paired)
+        images = places.list(store, models.document(first).domains)
+        evaluator = Evaluator(store, images, size_px=places.size_px(size))
         scored = (_record(models, first, evaluator, as_json=as_json),
                   _record(models, second, evaluator, as_json=as_json))
     found = compare_models(models, first, second, scored)
@@ -75,7 +80,7 @@ def _show(found: Comparison) -> None:
         one, other = found.evaluations
         measures = {**one.scores, **other.scores}
         console.table(["MEASURE", *found.models, "BETTER"],
-                      [[name, _cell(one.scores.get(name)), _cell(other.scores.get(name)), BETTER.get(name, "lower")]
+                      [[name, _cell(one.scores.get(name)), _cell(other.scores.get(name)), better(name)]
                        for name in measures])
         console.result("")
         if found.not_comparable:
@@ -83,7 +88,8 @@ def _show(found: Comparison) -> None:
             for words in found.not_comparable:
                 console.result(f"  {words}")
         else:
-            console.result(f"Both on the same {one.source_images} images at {one.size_px} px, judged by {one.judge}.")
+            judged = f", judged by {one.judge}" if one.judge else ""
+            console.result(f"Both on the same {one.source_images} images at {one.size_px} px{judged}.")
     console.result("")
     if not found.settings:
         console.result("Nothing in how they were made differs.")

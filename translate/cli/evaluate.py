@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translate.cli import console
-from translate.cli._figures import BETTER, figure
-from translate.cli._options import bounds
+from translate.cli._evaluation_set import HeldOutOf, Layout, Paired, Pairs, Source, Target, WorkingSize
+from translate.cli._figures import better, figure
+from translate.metrics.contract import metrics as known_metrics
 
 if TYPE_CHECKING:
     from translate.metrics.evaluate import Evaluation
@@ -19,23 +20,21 @@ if TYPE_CHECKING:
 def evaluate(
     model: Annotated[str, typer.Option(metavar="NAME@VERSION", help="A model of the registry, or a path.")],
     data: Annotated[str, typer.Option(metavar="URL", help="Folder, s3://bucket/prefix/ ... of the set.")],
-    source: Annotated[str, typer.Option(metavar="FOLDER", help="Test images to translate, inside the set.")],
-    target: Annotated[str, typer.Option(metavar="FOLDER", help="Test images of the target domain.")],
-    paired: Annotated[
-        bool, typer.Option("--paired", help="Target images are the answers to the source images of the same name.")
-    ] = False,
+    pipeline: HeldOutOf = None,
+    layout: Layout = "folders",
+    source: Source = None,
+    target: Target = None,
+    pairs: Pairs = None,
+    paired: Paired = False,
     real: Annotated[
         str | None,
         typer.Option(metavar="FOLDER", help="Other real images of the target domain: what they score is shown."),
     ] = None,
-    size: Annotated[
-        int,
-        typer.Option(callback=bounds(32), metavar="N", help="Working size in pixels: centre squares of this side."),
-    ] = 128,
+    size: WorkingSize = None,
     metrics: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="Some of kid, fid, paired, content, artefacts, with commas between. Default: "
-                                         "all that apply but fid, which needs thousands of images."),
+        typer.Option(metavar="LIST", help=f"Some of {', '.join(known_metrics())}, with commas between. Default: all "
+                                          "that apply, but those that need thousands of images."),
     ] = None,
     judge: Annotated[
         str,
@@ -56,8 +55,11 @@ def evaluate(
 
     chosen = None if metrics is None else [name.strip() for name in metrics.split(",")]
     with console.progress("evaluate", as_json=as_json) as report:
-        found = verbs.evaluate(model, data, source, target, paired=paired, real=real, size=size, metrics=chosen,
-                               judge=judge, registry=registry, endpoint_url=endpoint_url, progress=report)
+        found = verbs.evaluate(
+            model, data, pipeline=pipeline, layout=layout, source=source, target=target, pairs=pairs, paired=paired,
+            real=real, size=size, metrics=chosen, judge=judge, registry=registry, endpoint_url=endpoint_url,
+            progress=report,
+        )
     if as_json:
         console.result_json({"event": "evaluation", **asdict(found)})
     else:
@@ -67,10 +69,10 @@ def evaluate(
 def _show(found: Evaluation) -> None:
     columns = {"DOING NOTHING": found.nothing, "MEAN COLOUR": found.mean_colour, found.model: found.output}
     shown = {title: figures for title, figures in columns.items() if figures is not None}
-    rows = [[name, *(_estimate(figures.distances[name]) for figures in shown.values()), "lower"]
+    rows = [[name, *(_estimate(figures.distances[name]) for figures in shown.values()), better(name)]
             for name in found.output.distances]
     rows += [[name, *(f"{figures.means[name]:.4f}" if name in figures.means else "" for figures in shown.values()),
-              BETTER[name]] for name in found.output.means]
+              better(name)] for name in found.output.means]
     console.table(["MEASURE", *shown, "BETTER"], rows)
     console.result("")
     for name, floor in found.floor.items():
@@ -81,7 +83,8 @@ def _show(found: Evaluation) -> None:
         console.result(f"Other real images score {value:.4f} in {name} against the target images.")
     for remark in found.remarks:
         console.result(remark)
-    console.result(f"{found.source_images} images at {found.size_px} px, judged by {found.judge}.")
+    judged = f", judged by {found.judge}" if found.judge else ""
+    console.result(f"{found.source_images} images at {found.size_px} px{judged}.")
 
 
 def _estimate(found: Estimate) -> str:

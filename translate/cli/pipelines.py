@@ -34,12 +34,16 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One pipeline in full, defaults too, as YAML that can be saved, changed and run; and its digest."""
-    from translate.config import digest, load_pipeline
+    from translate.config import load_pipeline
+    from translate.metrics.contract import gated
     from translate.yaml_text import write_yaml
 
-    pipeline = load_pipeline(name).model_dump(mode="json")
+    pipeline = load_pipeline(name)
+    values = pipeline.model_dump(mode="json")
+    gate = values["retraining"]["gate"]
+    gate["margins"] = {each.name: each.margin for each in gated()} | gate["margins"]
     if as_json:
-        console.result_json({"event": "pipeline", "digest": digest(pipeline), "pipeline": pipeline})
+        console.result_json({"event": "pipeline", "digest": pipeline.digest, "pipeline": values})
         return
-    console.result(f"# digest: {digest(pipeline)}")
-    console.result(write_yaml(pipeline).rstrip())
+    console.result(f"# digest: {pipeline.digest}")
+    console.result(write_yaml(values).rstrip())

@@ -55,7 +55,10 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON instead of words.")] = False,
 ) -> None:
-    """Train a translator; the same command again goes on where it was."""
+    """Train a translator; the same command again goes on where it was, and publishes once.
+
+    Exit codes: 0 done, 1 the training gave up, 2 usage, 4 storage, 130 and 143 stopped.
+    """
     from translate.library import verbs
 
     if dry_run:

@@ -24,6 +24,22 @@ def read_manifest(name: str, content: bytes) -> list[Row]:
     return list(_parquet(content) if name.endswith(".parquet") else _csv(content))
 
 
+def write_manifest(name: str, pairs: Sequence[tuple[str, str]]) -> bytes:
+    """A file that `read_manifest` reads: Parquet if the name ends so (it needs pyarrow), else CSV."""
+    if name.endswith(".parquet"):
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        columns = {column: pa.array([pair[place] for pair in pairs], pa.string())
+                   for place, column in enumerate(COLUMNS)}
+        parquet.write_table(pa.table(columns), content := pa.BufferOutputStream())
+        written: bytes = content.getvalue().to_pybytes()
+        return written
+    lines = io.StringIO(newline="")
+    csv.writer(lines).writerows([COLUMNS, *pairs])
+    return lines.getvalue().encode()
+
+
 def _csv(content: bytes) -> Iterator[Row]:
     try:
         reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from translate.datasets._manifest import read_manifest
+from translate.datasets._manifest import read_manifest, write_manifest
 from translate.datasets.folder import named_images, prefix_of
 from translate.errors import DataError, NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from numpy.typing import NDArray
 
     from translate.config import Data
@@ -94,7 +96,7 @@ def list_set(store: ObjectStore, config: Data) -> ImageSet:
 
     Halves without a partner are found and left out of the pairs. Raises `StoreError`.
     """
-    lister = _Lister(store)
+    lister = Lister(store)
     if config.layout == "folders":
         paired = config.kind == "paired"
         a, b = lister.two_folders(config.a, config.b, paired=paired)
@@ -102,21 +104,32 @@ def list_set(store: ObjectStore, config: Data) -> ImageSet:
         answers_a = lister.answers(config.answers_a, a, config.a)
         answers_b = lister.answers(config.answers_b, b, config.b)
         return ImageSet(a, b, answers_a, answers_b, test_a, test_b, lister.findings)
-    places = (config.pairs, config.test_pairs)
-    if config.layout == "side_by_side":
-        (a, b), (test_a, test_b) = (lister.halves(place, config.left) for place in places)
-    else:
-        present = {info.key for info in store.list()}
-        (a, b), (test_a, test_b) = (lister.rows(place, present) for place in places)
+    (a, b), (test_a, test_b) = (lister.pairs(config.layout, place, config.left)
+                                for place in (config.pairs, config.test_pairs))
     return ImageSet(a, b, {}, {}, test_a, test_b, lister.findings)
 
 
+def refuse(store: ObjectStore, findings: list[Finding]) -> None:
+    """Raise `DataError` if something is wrong with a listing; the first findings are named."""
+    if findings:
+        first = "; ".join(f"{finding.where} {finding.message}" for finding in findings[:3])
+        raise DataError(f"something is wrong with the images in {store.url}, in {len(findings)} place(s), which "
+                        f"`translate data check` lists: {first}")
+
+
+def rows_among(manifest: str, content: bytes, keys: AbstractSet[str]) -> bytes:
+    """The content of a manifest, CSV or Parquet, with those rows only whose two images are among ``keys``."""
+    return write_manifest(manifest, [pair for _, pair in read_manifest(manifest, content) if keys >= set(pair)])
+
+
 @dataclass
-class _Lister:
+class Lister:
     """Lists the places of a set and gathers what is wrong with them."""
 
     store: ObjectStore
     findings: list[Finding] = field(default_factory=list)
+    _present: set[str] | None = None
+    """Every key of the store; listed once, where a manifest asks for it."""
 
     def two_folders(self, a: str | None, b: str | None, *, paired: bool) -> tuple[Images, Images]:
         """Both domains' folders; None is a folder that the pipeline does not name."""
@@ -153,14 +166,23 @@ class _Lister:
                         f"answers no image: there is no {name} in {image_folder}; an answer has its image's name")
         return {name: source for name, source in answers.items() if name in images}
 
-    def halves(self, folder: str | None, left: Literal["a", "b"]) -> tuple[Images, Images]:
+    def pairs(
+        self, layout: Literal["side_by_side", "manifest"], place: str | None, left: Literal["a", "b"]
+    ) -> tuple[Images, Images]:
+        """Both domains of the pairs in a folder or manifest; None is one that the pipeline does not name."""
+        return self._halves(place, left) if layout == "side_by_side" else self._rows(place)
+
+    def _halves(self, folder: str | None, left: Literal["a", "b"]) -> tuple[Images, Images]:
         """Both domains of images side by side."""
         lefts = {name: Source(source.key, "left") for name, source in self.folder(folder).items()}
         rights = {name: Source(source.key, "right") for name, source in lefts.items()}
         return (lefts, rights) if left == "a" else (rights, lefts)
 
-    def rows(self, manifest: str | None, present: set[str]) -> tuple[Images, Images]:
-        """Both domains of a CSV or Parquet file; ``present`` are the keys that exist."""
+    def _rows(self, manifest: str | None) -> tuple[Images, Images]:
+        """Both domains of a CSV or Parquet file."""
+        if manifest and self._present is None:
+            self._present = {info.key for info in self.store.list()}
+        present = self._present or set()
         a: Images = {}
         b: Images = {}
         for line, keys in self._manifest(manifest) if manifest else []:

@@ -13,7 +13,9 @@ because other workers on the machine would be pinned to the same ones.
 from __future__ import annotations
 
 import io
+import os
 import queue
+import sys
 import tempfile
 import zipfile
 from hashlib import sha256
@@ -44,6 +46,8 @@ KEPT_PREPARED = 128
 U-Net of eight levels, more of others. Its own bound of 5000 let a process grow without end with pictures of ever new
 sizes."""
 Precision = Literal["float32", "bfloat16", "int8"]
+_forked: list[int] = []
+"""The process, if it was forked when OpenVINO was loaded already."""
 
 
 class OpenVinoEngine:
@@ -76,6 +80,7 @@ class OpenVinoEngine:
 
     def translate(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) float32 in [-1, 1] on the CPU, any H, W -> (N, out_channels, H, W)."""
+        _refuse_after_fork()
         images = [self._padded(image[None]) for image in x]
         return images[0] if len(images) == 1 else torch.cat(images)
 
@@ -131,7 +136,8 @@ def has_bfloat16() -> bool:
 
 
 def load() -> Any:  # noqa: ANN401 - a module
-    """The package, which is not always installed. Raises `UsageError`."""
+    """The package, which is not always installed, nor of use in a forked process. Raises `UsageError`."""
+    _refuse_after_fork()
     try:
         import openvino
     except ModuleNotFoundError as error:
@@ -139,6 +145,22 @@ def load() -> Any:  # noqa: ANN401 - a module
             "this engine needs OpenVINO, which is not installed; pip install 'translate-images[openvino]'"
         ) from error
     return openvino
+
+
+def _refuse_after_fork() -> None:
+    """Raise `UsageError` where OpenVINO would wait for ever for threads of a parent process."""
+    if _forked:
+        raise UsageError("OpenVINO does not work in a process that was forked after its parent had loaded it; start "
+                         "processes by 'spawn', or take a torch engine")
+
+
+def _note_fork() -> None:
+    if "openvino" in sys.modules:
+        _forked.append(os.getpid())
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 def convert(translator: Translator) -> openvino.Model:

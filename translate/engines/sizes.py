@@ -29,7 +29,7 @@ def sizes_for(engine: Engine, memory_bytes: int | None = None) -> Sizes:
 
     The size for whole images is a power of two, so that runs under somewhat different conditions make the same bytes.
     """
-    memory = _memory_of(engine.device) if memory_bytes is None else memory_bytes
+    memory = memory_of(engine.device) if memory_bytes is None else memory_bytes
     if memory is None:
         return Sizes(whole_px=LEAST_WHOLE_PX, sweep_bytes=None)
     width = getattr(engine.translator.config, "width", DEFAULT_WIDTH)
@@ -38,5 +38,10 @@ def sizes_for(engine: Engine, memory_bytes: int | None = None) -> Sizes:
     return Sizes(whole_px=whole_px, sweep_bytes=int(SWEEP_SHARE * memory))
 
 
-def _memory_of(device: str) -> int | None:
-    return int(torch.cuda.mem_get_info()[0]) if device == "cuda" else available_bytes()
+def memory_of(device: str) -> int | None:
+    """Bytes that this process may still take on ``cpu``, ``cuda`` or ``mps``; None if the system does not say."""
+    if device == "cuda":
+        return int(torch.cuda.mem_get_info()[0])
+    if device == "mps":
+        return max(0, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+    return available_bytes()

@@ -39,6 +39,8 @@ def to_srgb(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, list[str]]:
     """Pixels (H, W, 3) uint8 sRGB, alpha (H, W) uint8 or None, and notes, of an image of 8-bit samples."""
     alpha = None
+    if image.mode == "La":  # premultiplied; Pillow converts it to nothing else
+        image = image.convert("LA")
     if image.has_transparency_data:
         alpha = np.array(_in_mode(image, "RGBA").getchannel("A"))
     if image.mode != "CMYK":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PIL import ExifTags, Image
 
 from translate.images._reader import PILLOW_FAULTS
+from translate.images.formats._contract import as_stored
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -32,9 +33,9 @@ def carried(image: ImageFile) -> bytes | None:
     """
     try:
         exif, kept = image.getexif(), Image.Exif()
-        kept.update({tag: exif[tag] for tag in _ABOUT_THE_PHOTOGRAPH if tag in exif})
+        kept.update({tag: as_stored(exif[tag]) for tag in _ABOUT_THE_PHOTOGRAPH if tag in exif})
         for ifd in (_IFD.Exif, _IFD.GPSInfo):
-            tags = {tag: value for tag, value in exif.get_ifd(ifd).items() if tag not in _ABOUT_PIXELS}
+            tags = {tag: as_stored(value) for tag, value in exif.get_ifd(ifd).items() if tag not in _ABOUT_PIXELS}
             if tags:
                 kept.get_ifd(ifd).update(tags)
                 kept[ifd] = tags

@@ -19,6 +19,7 @@ from translate.images._exif import carried
 from translate.images._reader import PILLOW_FAULTS, border
 from translate.images._sniff import sniff
 from translate.images.formats import EXTENSIONS, FORMATS
+from translate.images.hidden import fill_hidden
 from translate.images.picture import ExifChoice, Format, Frames, Limits, OutputFormat, Picture
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def decode(
     """Decode an image file to upright 8-bit sRGB, with its alpha.
 
     Limits hold before any pixel is decoded. Of several frames or pages the first is taken and noted, or, with
-    ``frames="refuse"``, none. EXIF orientation is applied; no metadata is kept, or with ``exif="keep"`` what EXIF
+    ``frames="refuse"``, none. EXIF orientation is applied; colours under full transparency are those
+    of what is seen nearby (`fill_hidden`); no metadata is kept, or with ``exif="keep"`` what EXIF
     says of camera, time, place and owner. Raises `ItemError`: those of `probe`, ``input.too_large``,
     ``input.too_slow``, ``input.damaged``, ``input.animated``.
     """
@@ -112,6 +114,8 @@ def _picture(header: Header, data: bytes, facts: ImageFacts, exif: ExifChoice) -
         notes.append("precision_16_to_8")
     pixels, alpha, color_notes = to_srgb(flat, icc)
     notes += color_notes
+    if alpha is not None:
+        fill_hidden(pixels, alpha)
     orientation = header.turned or _exif_orientation(image)
     if orientation in range(2, 9):
         notes.append("exif_rotated")

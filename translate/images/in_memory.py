@@ -11,6 +11,7 @@ from PIL import ExifTags, Image
 from translate.errors import ItemError, UsageError
 from translate.images._color import is_readable, to_eight_bits, to_srgb, upright
 from translate.images._reader import PILLOW_FAULTS
+from translate.images.hidden import fill_hidden
 from translate.images.picture import Picture
 from translate.images.tensors import to_pixels, to_tensor
 
@@ -38,8 +39,7 @@ def from_array(array: NDArray[np.uint8]) -> Picture:
     if is_grey:
         grey = array.reshape(array.shape[:2])
         return Picture(np.repeat(grey[..., None], 3, axis=2), None, "png")
-    alpha = np.ascontiguousarray(array[..., 3]) if array.shape[2] == 4 else None
-    return Picture(np.ascontiguousarray(array[..., :3]), alpha, "png")
+    return _picture(array[..., :3].copy(), np.ascontiguousarray(array[..., 3]) if array.shape[2] == 4 else None)
 
 
 def to_array(picture: Picture) -> NDArray[np.uint8]:
@@ -68,7 +68,7 @@ def from_pillow(image: PillowImage) -> Picture:
     if orientation in range(2, 9):
         pixels = upright(pixels, orientation)
         alpha = None if alpha is None else upright(alpha, orientation)
-    return Picture(pixels, alpha, "png")
+    return _picture(pixels, alpha)
 
 
 def to_pillow(picture: Picture) -> PillowImage:
@@ -107,6 +107,13 @@ def to_tensor_like(picture: Picture, like: Tensor) -> Tensor:
     if like.dtype == torch.uint8:
         return torch.from_numpy(np.ascontiguousarray(to_array(picture).transpose(2, 0, 1))).to(like.device)
     return to_tensor(picture.pixels).to(like.device, like.dtype)
+
+
+def _picture(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None) -> Picture:
+    """Of pixels that may be changed: what nobody sees does not count."""
+    if alpha is not None:
+        fill_hidden(pixels, alpha)
+    return Picture(pixels, alpha, "png")
 
 
 def _orientation(image: PillowImage) -> int:

@@ -41,7 +41,7 @@ class Picture:
     """What the source's content was, whatever its name said."""
     notes: tuple[str, ...] = ()
     """Stable words for what was lost or chosen: ``first_frame``, ``precision_16_to_8``, ``icc_converted``,
-    ``icc_invalid``, ``cmyk_without_profile``, ``transfer_ignored``, ``exif_rotated``, ``exif_lost``; ``in_parts`` and
-    ``approximate`` for how a large picture was translated."""
+    ``icc_invalid``, ``cmyk_without_profile``, ``color_ignored``, ``metadata_dropped``, ``exif_rotated``,
+    ``exif_lost``; ``in_parts`` and ``approximate`` for how a large picture was translated."""
     exif: bytes = b""
     """EXIF to carry to the output, empty unless it was asked for; upright, without what describes pixels."""

@@ -58,8 +58,9 @@ class ImageTranslator:
     thread that calls, as threads would change its bits: a list, or `map`, then uses the whole machine.
 
     It goes to other processes: a pickled one loads the same model and engine there, and raises `ModelError` if the
-    model is another by then; a forked process uses what its parent has loaded (not on a GPU, as CUDA cannot be forked).
-    A copy is the same object, as nothing in it changes. With asyncio: ``await asyncio.to_thread(translator, picture)``.
+    model is another by then; a forked process uses what its parent has loaded (not on a GPU or with OpenVINO, which
+    cannot be forked). A copy is the same object, as nothing in it changes. With asyncio:
+    ``await asyncio.to_thread(translator, picture)``.
     """
 
     def __init__(self, task: Task, engine: Engine) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from translate.engines.export import export
 from translate.errors import UsageError
+from translate.library.places import Places
 from translate.metrics.evaluate import JUDGE, Evaluator
 from translate.progress import Listener, silent
 from translate.registry import ModelRegistry, check_name, import_foreign, open_model
@@ -148,12 +149,15 @@ def _checked(
 def evaluate(
     model: Place,
     data: Place,
-    source: str,
-    target: str,
     *,
+    pipeline: Place | None = None,
+    layout: Literal["folders", "side_by_side", "manifest"] = "folders",
+    source: str | None = None,
+    target: str | None = None,
+    pairs: str | None = None,
     paired: bool = False,
     real: str | None = None,
-    size: int = 128,
+    size: int | None = None,
     metrics: Sequence[str] | None = None,
     judge: str = JUDGE,
     registry: Place | None = None,
@@ -162,17 +166,21 @@ def evaluate(
 ) -> Evaluation:
     """Score a model on test images, beside doing nothing and beside real images, as `translate evaluate` does.
 
-    ``model`` is one of the registry or a path, ``data`` the folder or URL of the set, ``source`` and ``target`` its
-    folders with images to translate and images of the target domain; ``paired``: those of the same name are the
-    answers. ``real``: a folder of other real images of the target domain. ``size``: working size in pixels.
-    ``metrics``: None for all that apply, except those that need thousands of images. ``judge``: the feature network.
-    Raises `DataError`, `ModelError`, `UsageError` and `StoreError`.
+    ``model`` is one of the registry or a path, ``data`` the folder or URL of the set. Either ``pipeline`` says which
+    images, those that its training holds out, or: with the layout ``folders``, ``source`` (default: ``testA``) and
+    ``target`` (``testB``) are the folders with images to translate and images of the target domain, with ``paired``
+    answers of the same name; with ``side_by_side`` and ``manifest``, ``pairs`` is the folder or the file of the pairs,
+    and ``source`` their part to translate. ``real``: a folder of other real images of the target domain. ``size``: working
+    size in pixels (default: the pipeline's crop, or 128). ``metrics``: None for all that apply, except those that need
+    thousands of images. ``judge``: the feature network.
+
+    Raises `DataError`, `ConfigError`, `ModelError`, `UsageError` and `StoreError`.
     """
     translator = open_model(os.fspath(model), None if registry is None else os.fspath(registry))
     store = open_input(os.fspath(data), endpoint_url=endpoint_url)
-    evaluator = Evaluator(
-        store, source=source, target=target, pairs=paired, size_px=size, real=real, judge=judge, metrics=metrics
-    )
+    places = Places(None if pipeline is None else os.fspath(pipeline), layout, source, target, pairs, paired)
+    images = places.list(store, translator.facts.domains)
+    evaluator = Evaluator(store, images, size_px=places.size_px(size), real=real, judge=judge, chosen=metrics)
     return evaluator.evaluate(translator, progress)
 
 

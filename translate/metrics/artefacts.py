@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from translate.images.tensors import to_channels
+from translate.metrics.contract import OfImages, OfSets
 
 _PERIODS = (2, 4)
 _BLOB_PX = 2.0
@@ -109,3 +110,16 @@ def _excess(power: Tensor, period_px: int) -> Tensor:
     line = power[..., [at - 1, at, at + 1]].mean(dim=-1)
     beside = power[..., [at - 4, at - 3, at + 3, at + 4]].mean(dim=-1)
     return 10 * torch.log10((line + 1e-12) / (beside + 1e-12))
+
+
+MEASURES = (
+    OfImages(name="checkerboard_db", title="checkerboard, dB", note="0 and less is as in pictures", better="lower",
+             against="itself", margin=1.0, good_enough=0.0, value=lambda output, _: checkerboard(output.unit)),
+    OfImages(name="droplets_percent", title="droplets, %", note="near 0 as in pictures", better="lower",
+             against="source", margin=0.2, value=lambda output, source: droplets(source.unit, output.unit)),
+    OfImages(name="luma_correlation", title="light and dark kept", note="below 0: light has become dark",
+             better="higher", against="source", margin=0.05,
+             value=lambda output, source: luma_correlation(source.image, output.image)),
+    OfSets(name="variety", title="variety", note="near 0: all outputs are alike", better="near 1", against="source",
+           row=lambda image: gist(image.image), value=lambda outputs, inputs: variety(inputs, outputs)),
+)

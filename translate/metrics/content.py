@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from translate.images.tensors import to_channels
+from translate.metrics.contract import OfImages
+from translate.metrics.paired import layer_distance
 
 
 def edge_agreement(source: Tensor, output: Tensor) -> Tensor:
@@ -23,3 +25,13 @@ def _edges(x: Tensor) -> Tensor:
     across = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]], dtype=x.dtype, device=x.device)
     kernels = torch.stack([across, across.T]).unsqueeze(1)
     return F.conv2d(to_channels(x, 1), kernels).square().sum(dim=1).sqrt()
+
+
+MEASURES = (
+    OfImages(name="edge_agreement", title="edges kept", note="higher keeps more of the scene", better="higher",
+             against="source", margin=0.03,
+             value=lambda output, source: edge_agreement(source.unit, output.unit)),
+    OfImages(name="distance_to_source", title="distance to the source", note="lower keeps more of the scene",
+             better="lower", against="source", judge=True,
+             value=lambda output, source: layer_distance(output.judged, source.judged)),
+)

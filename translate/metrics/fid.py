@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from translate.metrics.contract import Distance
 from translate.metrics.subsets import Estimate, between_halves, with_spread
 
 if TYPE_CHECKING:
@@ -69,3 +70,10 @@ def _root(rows: Tensor) -> Tensor:
         return centred
     root: Tensor = torch.linalg.qr(centred, mode="r").R
     return root
+
+
+MEASURES = (
+    Distance(name="fid", title="FID", note="lower is nearer to real images, beside figures of as many images",
+             better="lower", against="target", judge=True, on_request=True, row=lambda image: image.judged.pooled,
+             value=fid, estimate=fid_with_spread, floor=fid_floor, remark=too_few),
+)

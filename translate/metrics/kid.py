@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from translate.metrics.contract import Distance
 from translate.metrics.subsets import Estimate, between_halves, with_spread
 
 if TYPE_CHECKING:
@@ -49,3 +50,10 @@ def _kernel(a: Tensor, b: Tensor) -> Tensor:
 def _mean_off_diagonal(k: Tensor) -> Tensor:
     n = k.shape[0]
     return (k.sum() - k.diagonal().sum()) / (n * (n - 1))
+
+
+MEASURES = (
+    Distance(name="kid", title="KID", note="lower is nearer to real images", better="lower", against="target",
+             judge=True, margin=0.01, decisive=True, row=lambda image: image.judged.pooled, value=kid,
+             estimate=kid_with_spread, floor=kid_floor),
+)

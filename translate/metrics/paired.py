@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from translate.metrics.contract import OfImages
+
 if TYPE_CHECKING:
     from translate.models.features import Features
 
@@ -63,3 +65,16 @@ def _gaussian(side: int, deviation: float, like: Tensor) -> Tensor:
     line = torch.exp(-offsets.square() / (2 * deviation**2))
     line = line / line.sum()
     return torch.outer(line, line)
+
+
+MEASURES = (
+    OfImages(name="layer_distance", title="layer distance to the answers", note="lower is nearer to the answer",
+             better="lower", against="answer", judge=True, margin=0.03, decisive=True,
+             value=lambda output, answer: layer_distance(output.judged, answer.judged)),
+    OfImages(name="l1", title="L1 to the answers", note="lower is nearer to the answer", better="lower",
+             against="answer", margin=0.005, value=lambda output, answer: l1(output.unit, answer.unit)),
+    OfImages(name="psnr_db", title="PSNR, dB", note="higher is nearer to the answer", better="higher",
+             against="answer", value=lambda output, answer: psnr(output.unit, answer.unit)),
+    OfImages(name="ssim", title="SSIM with the answers", note="higher is nearer to the answer", better="higher",
+             against="answer", margin=0.02, value=lambda output, answer: ssim(output.unit, answer.unit)),
+)

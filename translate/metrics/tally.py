@@ -1,134 +1,121 @@
-"""Collects what is measured on the images of one set, metric by metric."""
+"""Collects what is measured on the images of one set."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 
-from translate.metrics import artefacts, content, paired
-from translate.metrics.fid import fid_floor, fid_with_spread
-from translate.metrics.kid import kid, kid_floor, kid_with_spread
+from translate.metrics.contract import Distance, OfImages, OfSets
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Iterable, Sequence
 
     from torch import Tensor
 
+    from translate.metrics.contract import Against, Measure, Seen
     from translate.metrics.subsets import Estimate
-    from translate.models.features import Features
-
-METRICS = ("kid", "fid", "paired", "content", "artefacts")
-"""What can be asked for."""
-_OF_SETS = {"kid": (kid_with_spread, kid_floor), "fid": (fid_with_spread, fid_floor)}
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one set of images scores."""
+    """What one set of images scores; the measures are those of `translate.metrics.contract.measures`."""
 
     distances: dict[str, Estimate]
-    """Of the whole set to the target images: ``kid-<judge>``, ``fid-<judge>``."""
+    """Of the whole set to the target images, by name and judge: ``kid-<judge>``, ``fid-<judge>``."""
     means: dict[str, float]
-    """Averages over images: of ``paired`` (output against answer) ``layer_distance``, ``l1``, ``psnr_db``, ``ssim``;
-    of ``content`` ``edge_agreement`` and ``distance_to_source`` (input against output, as the judge sees them); of
-    ``artefacts`` ``checkerboard_db``, ``droplets_percent``, ``luma_correlation``, and ``variety`` of the whole set."""
+    """All other measures: averages over images, and figures of the whole set."""
     halves: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    """The same measures, but ``variety`` and ``fid``, on each of random halves of the images, which are the same
-    halves for every translator; empty unless asked for."""
+    """Those measures that have a margin, on each of random halves of the images, which are the same halves for every
+    translator; empty unless asked for."""
 
 
-class Seen(NamedTuple):
-    """An image, (1, 3, H, W) in [-1, 1], and what the judge sees in it."""
+class Rows:
+    """What measures of whole sets keep of the images of one set."""
 
-    image: Tensor
-    features: Features
+    def __init__(self, measures: Iterable[Measure], *against: Against) -> None:
+        """For those of the measures that are ``against`` one of these."""
+        kept = {each.row for each in measures if isinstance(each, OfSets) and each.against in against}
+        self._rows: dict[Callable[[Seen], Tensor], list[Tensor]] = {row: [] for row in kept}
+        self._count = 0
 
-    @property
-    def unit(self) -> Tensor:
-        """The image in [0, 1]."""
-        return (self.image + 1) / 2
+    def __len__(self) -> int:
+        """How many images were looked at."""
+        return self._count
 
-    @property
-    def nbytes(self) -> int:
-        """Memory it takes."""
-        return sum(tensor.nbytes for tensor in (self.image, *self.features.layers, self.features.pooled))
+    def add(self, image: Seen) -> None:
+        """Look at one image."""
+        self._count += 1
+        for row, rows in self._rows.items():
+            rows.append(row(image))
+
+    def of(self, measure: OfSets) -> Tensor:
+        """(N, ...): what the measure keeps of all of them."""
+        return torch.cat(self._rows[measure.row])
 
 
 class Tally:
     """Collects what is measured on each image of one set."""
 
-    def __init__(self, metrics: Collection[str], judge: str) -> None:
-        self._metrics = metrics
+    def __init__(self, measures: Sequence[Measure], judge: str | None) -> None:
+        """``judge``: name of the feature network; None where none of the measures needs one."""
+        self._measures = measures
         self._judge = judge
-        self._pooled: list[Tensor] = []
-        self._gists: list[tuple[Tensor, Tensor]] = []
+        self._inputs = Rows(measures, "source")
+        self._outputs = Rows(measures, "source", "target")
         self._values: dict[str, list[float]] = defaultdict(list)
 
     def add(self, source: Seen, output: Seen, answer: Seen | None) -> None:
-        """Measure one output."""
-        self._pooled.append(output.features.pooled)
-        self._gists.append((artefacts.gist(source.image), artefacts.gist(output.image)))
-        for name, value in _measured(self._metrics, source, output, answer).items():
-            self._values[name].append(float(value))
+        """Measure one output; ``answer`` may be None where no measure needs one."""
+        self._inputs.add(source)
+        self._outputs.add(output)
+        for measure in self._measures:
+            if isinstance(measure, OfImages):
+                other = {"source": source, "answer": answer, "itself": output}[measure.against]
+                assert other is not None, f"{measure.name} needs answers"
+                self._values[measure.name].append(float(measure.value(output, other)))
 
-    def figures(self, wanted: Tensor, halves: int = 0) -> Figures:
-        """Averages, and distances to ``wanted`` (M, D), the pooled features of the target images.
+    def figures(self, targets: Rows, halves: int = 0) -> Figures:
+        """Averages, and figures of the whole set, against the target images where they are measured so.
 
         ``halves``: how many random halves are looked at by themselves.
         """
-        means = {name: fmean(values) for name, values in self._values.items()}
-        if "artefacts" in self._metrics:
-            inputs, outputs = zip(*self._gists, strict=True)
-            means["variety"] = artefacts.variety(torch.cat(inputs), torch.cat(outputs))
-        rows = torch.cat(self._pooled)
-        of_sets = distances(self._metrics, self._judge, rows, wanted)
-        return Figures(of_sets, means, self._of_halves(rows, wanted, halves))
+        means: dict[str, float] = {}
+        for measure in self._measures:
+            if isinstance(measure, OfImages):
+                means[measure.name] = fmean(self._values[measure.name])
+            elif isinstance(measure, OfSets) and not isinstance(measure, Distance):
+                means[measure.name] = measure.value(self._outputs.of(measure), self._others(measure, targets))
+        of_sets = {named(each, self._judge): each.estimate(self._outputs.of(each), targets.of(each))
+                   for each in self._measures if isinstance(each, Distance)}
+        return Figures(of_sets, means, self._of_halves(targets, halves) if halves else {})
 
-    def _of_halves(self, rows: Tensor, wanted: Tensor, count: int) -> dict[str, tuple[float, ...]]:
+    def _others(self, measure: OfSets, targets: Rows) -> Tensor:
+        return (self._inputs if measure.against == "source" else targets).of(measure)
+
+    def _of_halves(self, targets: Rows, count: int) -> dict[str, tuple[float, ...]]:
         """Drawn by the images' places and not by what the judge sees in them, so that they can be compared in pairs."""
+        measured = [each for each in self._measures if each.margin is not None]
+        of_sets = [(each, self._outputs.of(each), self._others(each, targets))
+                   for each in measured if isinstance(each, OfSets)]
+        images = len(self._outputs)
         generator = torch.Generator().manual_seed(0)
         found: dict[str, list[float]] = defaultdict(list)
         for _ in range(count):
-            chosen, others = (torch.randperm(n, generator=generator)[:n // 2] for n in (len(rows), len(wanted)))
-            if "kid" in self._metrics:
-                found[f"kid-{self._judge}"].append(kid(rows[chosen], wanted[others]))
-            for name, values in self._values.items():
-                found[name].append(fmean(values[i] for i in chosen.tolist()))
+            chosen, of_targets = (torch.randperm(n, generator=generator)[:n // 2] for n in (images, len(targets)))
+            for each, rows, others in of_sets:
+                other = others[chosen if each.against == "source" else of_targets]
+                found[named(each, self._judge)].append(each.value(rows[chosen], other))
+            for measure in measured:
+                if isinstance(measure, OfImages):
+                    values = self._values[measure.name]
+                    found[measure.name].append(fmean(values[i] for i in chosen.tolist()))
         return {name: tuple(values) for name, values in found.items()}
 
 
-def distances(metrics: Collection[str], judge: str, rows: Tensor, wanted: Tensor) -> dict[str, Estimate]:
-    """The chosen distances of two sets of pooled features, (N, D) and (M, D), by protocol name."""
-    return {f"{name}-{judge}": measure(rows, wanted) for name, (measure, _) in _OF_SETS.items() if name in metrics}
-
-
-def floors(metrics: Collection[str], judge: str, real: Tensor) -> dict[str, Estimate]:
-    """What halves of a real set's pooled features, (N, D), score against each other, by protocol name."""
-    return {f"{name}-{judge}": floor(real) for name, (_, floor) in _OF_SETS.items() if name in metrics}
-
-
-def _measured(metrics: Collection[str], source: Seen, output: Seen, answer: Seen | None) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = {}
-    if "content" in metrics:
-        found |= {
-            "edge_agreement": content.edge_agreement(source.unit, output.unit),
-            "distance_to_source": paired.layer_distance(output.features, source.features),
-        }
-    if "artefacts" in metrics:
-        found |= {
-            "checkerboard_db": artefacts.checkerboard(output.unit),
-            "droplets_percent": artefacts.droplets(source.unit, output.unit),
-            "luma_correlation": artefacts.luma_correlation(source.image, output.image),
-        }
-    if "paired" in metrics and answer is not None:
-        found |= {
-            "layer_distance": paired.layer_distance(output.features, answer.features),
-            "l1": paired.l1(output.unit, answer.unit),
-            "psnr_db": paired.psnr(output.unit, answer.unit),
-            "ssim": paired.ssim(output.unit, answer.unit),
-        }
-    return found
+def named(measure: Measure, judge: str | None) -> str:
+    """The name of a figure in records and tables: a distance has its judge's name."""
+    return f"{measure.name}-{judge}" if isinstance(measure, Distance) else measure.name

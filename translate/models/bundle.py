@@ -70,7 +70,7 @@ def write_bundle(
     """
     parse_config("generator", {"architecture": facts.architecture, **facts.config}, facts.name)
     weights = pack_weights(network, facts, dtype)
-    facts = facts.model_copy(update={"digest": _digest(weights)})
+    facts = facts.model_copy(update={"digest": weights_digest(weights)})
     document = Document(**dict(facts), weights_dtype=dtype, files=tuple(sorted(files)))
     store.put(prefix + WEIGHTS, weights, mode=PutMode.CREATE)
     for name, data in sorted(files.items()):
@@ -121,8 +121,8 @@ def fetch_bundle(store: ObjectStore, prefix: str) -> tuple[Document, bytes, str]
 
 def open_bundle(document: Document, data: bytes, where: str) -> Translator:
     """Build the generator of a weights file that lies at ``where``, its digest checked; raises as `read_bundle`."""
-    if _digest(data) != document.digest:
-        raise ModelError(f"{where} is damaged: its digest is {_digest(data)}, but {DOCUMENT} says "
+    if weights_digest(data) != document.digest:
+        raise ModelError(f"{where} is damaged: its digest is {weights_digest(data)}, but {DOCUMENT} says "
                          f"{document.digest}; copy the model again")
     facts = document.facts()
     if _header(data).get("translate") != _identity(facts):
@@ -182,5 +182,6 @@ def _header(data: bytes) -> dict[str, Any]:
     return metadata
 
 
-def _digest(data: bytes) -> str:
+def weights_digest(data: bytes) -> str:
+    """``sha256:<hex>`` of the bytes of a weights file: what `ModelFacts.digest` holds."""
     return "sha256:" + hashlib.sha256(data).hexdigest()

@@ -44,7 +44,8 @@ def _of_chunk(chunk: Tensor) -> Moments:
     values = chunk.float()
     mean = _sum(values) / count
     squares = _sum((values - mean).square_())
-    return torch.tensor(float(count), dtype=torch.float64), mean.double().cpu(), squares.double().cpu()
+    # First to the CPU: Apple's GPUs have no float64.
+    return torch.tensor(float(count), dtype=torch.float64), mean.cpu().double(), squares.cpu().double()
 
 
 def _sum(values: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """What a training game offers.
 
 A file ``translate/objectives/<name>.py`` with a ``Config`` and an ``Objective`` is a game, found by its file name.
-The game names the roles it needs and returns named terms; the loop alone calls ``backward``, ``step`` and ``save``.
+The game names the roles it needs and returns named terms; it never calls ``backward``, ``step`` or ``save``.
 """
 
 from __future__ import annotations

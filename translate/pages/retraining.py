@@ -33,7 +33,8 @@ class Compared:
     """One measure of both models."""
 
     title: str
-    better: Literal["lower", "higher"]
+    better: str
+    """``lower``, ``higher`` or ``near 1``."""
     against: float
     """Of the champion, or of doing nothing."""
     challenger: float

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from translate.metrics.contract import find
 from translate.pages.charts import LEFT_PERCENT, PLOT_PX, PLOT_WIDTH, RIGHT_PERCENT, Chart, Series, chart, number
 from translate.pages.template import render
 from translate.progress import rate
@@ -44,18 +45,6 @@ _FAMILIES = {
     "r1": ("R1", "how steep the discriminators are at real images"),
 }
 """Family of terms -> title and a few words; a family that is not named here goes by its own name."""
-
-_SCORES = {
-    "kid": ("KID", "lower is nearer to real images"),
-    "layer_distance": ("Layer distance", "lower is nearer to the answer"),
-    "l1": ("L1", "lower is nearer to the answer"),
-    "psnr_db": ("PSNR, dB", "higher is nearer to the answer"),
-    "ssim": ("SSIM", "higher is nearer to the answer"),
-    "edge_agreement": ("Edge agreement", "higher keeps more of the scene"),
-    "distance_to_source": ("Distance to source", "how much was changed"),
-    "checkerboard_db": ("Checkerboard, dB", "near 0 as in pictures"),
-}
-"""Score -> title and how to read it; one that is not named here goes by its own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +215,15 @@ def _score_charts(page: TrainingPage, chosen: Scored | None, end: int) -> list[C
                      if name in one.scores.get(direction, {})]
             if found:
                 curves.append(Series(direction, [x for x, _ in found], [y for _, y in found]))
-        charts.append(chart(*_SCORES.get(name, (name, "")), curves, end=end, kind="measured", from_zero=False,
+        charts.append(chart(*_title_and_note(name), curves, end=end, kind="measured", from_zero=False,
                             marks=[chosen.images] if chosen else []))
     return charts
+
+
+def _title_and_note(score: str) -> tuple[str, str]:
+    """As the metric's file says; a score that there is no more goes by its own name."""
+    measure = find(score)
+    return (score, "") if measure is None else (measure.title[0].upper() + measure.title[1:], measure.note)
 
 
 def _directions(page: TrainingPage) -> list[str]:
@@ -256,5 +251,5 @@ def _tables(page: TrainingPage, chosen: Scored | None) -> list[tuple[str, list[s
         rows = [_Row(one.images, one.seconds, one is chosen,
                      [number(one.scores.get(direction, {}).get(name, float("nan"))) for name in names])
                 for one in shown]
-        tables.append((direction, [_SCORES.get(name, (name, ""))[0] for name in names], rows))
+        tables.append((direction, [_title_and_note(name)[0] for name in names], rows))
     return tables

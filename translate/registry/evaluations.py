@@ -42,16 +42,16 @@ class EvaluationRecord(Record):
     data: str
     """URL of the set."""
     source: str
-    """Folder of the images that were translated."""
+    """Where the images lie that were translated, in words."""
     target: str
-    """Folder of those compared with."""
+    """Where those lie that they were compared with."""
     paired: bool
     images_digest: str
     """``sha256:<hex>`` of all images, as they were looked at: wherever they lie, the same images have the same."""
     source_images: int
     target_images: int
-    judge: str
-    """Feature network."""
+    judge: str | None
+    """Feature network; None where no measure needed one."""
     size_px: int
     scores: dict[str, Score]
     """By measure, see `translate.metrics.tally.Figures`; only finite ones."""

@@ -25,7 +25,7 @@ from translate.stores.contract import PutMode
 from translate.stores.records import read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import nn
 
@@ -96,6 +96,17 @@ class ModelRegistry:
                     line = Published(name, version, origin, None, str(error))
                 found[name, version] = line
         return [found[key] for key in sorted(found)]
+
+    def find(self, name: str, wanted: Callable[[Document], bool]) -> str | None:
+        """``name@version`` of the newest version whose document is ``wanted``; None if none is.
+
+        Shipped versions and those that can't be read are passed over.
+        """
+        for _, version in sorted(_complete(self._own, name), reverse=True):
+            with suppress(ModelError):
+                if wanted(read_document(self._own, f"{name}/{version}/")):
+                    return f"{name}@{version}"
+        return None
 
     def load(self, reference: str) -> Translator:
         """Load ``name@version``, ``name@champion`` or ``name@previous``; the weights' digest is checked.

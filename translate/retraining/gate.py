@@ -8,38 +8,26 @@ without replacement that is about the standard error of the difference on all im
     difference + spreads * spread <= margin
 
 so that noise is never taken for "no worse": where little can be told, little may be wrong. Without a champion the
-challenger has to beat doing nothing in KID, or in distance from the answers: there the sum has to be below 0.
+challenger has to beat doing nothing in a decisive measure, KID or the distance from the answers: there the sum has to
+be below 0. Which measures there are, which way each is better and its usual margin, their files in `translate.metrics`
+say.
 """
 
 from __future__ import annotations
 
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from translate import lookup
+from translate.metrics.contract import find, gated
 from translate.provenance import Record
 
 if TYPE_CHECKING:
     from translate.config import Gate
+    from translate.metrics.contract import Measure
 
-Better = Literal["lower", "higher"]
-
-MEASURES: dict[str, tuple[str, Better]] = {
-    "kid": ("KID", "lower"),
-    "layer_distance": ("layer distance to the answers", "lower"),
-    "l1": ("L1 to the answers", "lower"),
-    "ssim": ("SSIM with the answers", "higher"),
-    "edge_agreement": ("edges kept", "higher"),
-    "luma_correlation": ("light and dark kept", "higher"),
-    "droplets_percent": ("droplets, %", "lower"),
-    "checkerboard_db": ("checkerboard, dB", "lower"),
-}
-"""Measure -> what it is called, and which way is better. Those of answers are there only for pairs."""
 NOTHING = "doing nothing"
 """What a first model is held against, by name."""
-FIRST = ("kid", "layer_distance")
-"""In one of these a model without a champion has to beat doing nothing."""
-_HARMLESS_BELOW = {"checkerboard_db": 0.0}
-"""Pictures have about as much: less is not better."""
 
 
 class Scores(Record):
@@ -72,7 +60,14 @@ class Comparison(Record):
     @property
     def title(self) -> str:
         """What it is called."""
-        return MEASURES[self.measure][0]
+        measure = find(self.measure)
+        return self.measure if measure is None else measure.title
+
+    @property
+    def better(self) -> str:
+        """Which way it is better; empty for a measure that there is no more."""
+        measure = find(self.measure)
+        return "" if measure is None else measure.better
 
     @property
     def words(self) -> str:
@@ -99,13 +94,20 @@ class Verdict(Record):
     """Why not, a sentence each; why, if it passed."""
 
 
+def check_margins(config: Gate) -> None:
+    """Raise `UnknownNameError` for a margin of something that the gate does not look at."""
+    known = [each.name for each in gated()]
+    for name in config.margins:
+        if name not in known:
+            raise lookup.unknown("measure in retraining.gate.margins", name, known)
+
+
 def judge(challenger: Scores, champion: Scores | None, nothing: Scores, config: Gate) -> Verdict:
     """Compare everything that both have figures of, and decide."""
     if champion is None:
         return _first(challenger, nothing, config)
-    margins: dict[str, float] = config.margins.model_dump()
-    compared = tuple(_compare(name, challenger, champion, margins[name], config.spreads)
-                     for name in MEASURES if name in challenger.halves)
+    compared = tuple(_compare(each, challenger, champion, config.margins.get(each.name, each.margin), config.spreads)
+                     for each in gated() if each.name in challenger.halves)
     worse = tuple(each.words for each in compared if not each.passed)
     words = (f"measurably no worse than {champion.model} in each of {len(compared)} measures",)
     return Verdict(passed=not worse, challenger=challenger.model, against=champion.model, comparisons=compared,
@@ -113,8 +115,8 @@ def judge(challenger: Scores, champion: Scores | None, nothing: Scores, config: 
 
 
 def _first(challenger: Scores, nothing: Scores, config: Gate) -> Verdict:
-    compared = tuple(_compare(name, challenger, nothing, 0.0, config.spreads)
-                     for name in FIRST if name in challenger.halves)
+    compared = tuple(_compare(each, challenger, nothing, 0.0, config.spreads)
+                     for each in gated() if each.decisive and each.name in challenger.halves)
     better = [each for each in compared if each.at_most < 0]
     compared = tuple(each.model_copy(update={"passed": each in better}) for each in compared)
     words = tuple(each.words for each in better) or tuple(each.words for each in compared)
@@ -123,10 +125,12 @@ def _first(challenger: Scores, nothing: Scores, config: Gate) -> Verdict:
                    reasons=(begin, *words))
 
 
-def _compare(name: str, challenger: Scores, against: Scores, margin: float, spreads: float) -> Comparison:
-    sign = 1.0 if MEASURES[name][1] == "lower" else -1.0
-    floor = _HARMLESS_BELOW.get(name, float("-inf"))
-    worse = [sign * (max(mine, floor) - max(theirs, floor))
+def _compare(
+    measure: Measure, challenger: Scores, against: Scores, margin: float | None, spreads: float
+) -> Comparison:
+    assert margin is not None, f"{measure.name} has no margin"
+    name = measure.name
+    worse = [measure.badness(mine) - measure.badness(theirs)
              for mine, theirs in zip(challenger.halves[name], against.halves[name], strict=True)]
     by, spread = fmean(worse), stdev(worse)
     at_most = by + spreads * spread

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from translate.datasets.folder import centre_square, image_keys, read_pixels
+from translate.datasets.folder import centre_square, read_pixels
 from translate.errors import DataError
 from translate.images.codec import encode
 from translate.images.picture import Picture
@@ -14,15 +14,15 @@ from translate.images.tensors import to_channels, to_pixels, to_tensor
 from translate.pages.retraining import Compared, Judged, RetrainingPage, SideBySide, render_retraining_page
 from translate.pages.training import spread
 from translate.provenance import versions
-from translate.retraining.gate import MEASURES
 from translate.retraining.journal import place
-from translate.retraining.snapshot import held_out_folders
+from translate.retraining.steps import held_out_images
 from translate.retraining.view import SnapshotView
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from translate.datasets.layout import Source
     from translate.models.translator import Translator
     from translate.retraining.gate import Verdict
     from translate.retraining.journal import Challenger, Done, Evaluated, EvaluatedModels, TrainedModels, Verdicts
@@ -82,7 +82,7 @@ def _judged(
 ) -> Judged:
     return Judged(
         challenger=verdict.challenger, against=verdict.against, promoted=promoted,
-        compared=[Compared(*MEASURES[each.measure], each.against, each.challenger, each.worse_by, each.spread,
+        compared=[Compared(each.title, each.better, each.against, each.challenger, each.worse_by, each.spread,
                            each.at_most, each.margin, each.passed) for each in verdict.comparisons],
         pictures=_pictures(work, challenger, evaluated.size_px), size_px=evaluated.size_px,
         source_images=evaluated.source_images, target_images=evaluated.target_images, judge=evaluated.judge,
@@ -92,21 +92,19 @@ def _judged(
 def _pictures(work: UnderWay, challenger: Challenger, size_px: int) -> list[SideBySide]:
     """As they were scored: centre squares at that size."""
     store = SnapshotView(work.data, work.snapshot.held_out)
-    a, b = held_out_folders(work.training.data)
-    sources, answers = (image_keys(store, folder) for folder in ((a, b) if challenger.source == "a" else (b, a)))
+    images = held_out_images(store, work.training.data, challenger.source)
     new = work.models.load(challenger.reference)
     old = None if challenger.champion_reference is None else work.models.load(challenger.champion_reference)
-    pairs = work.training.data.kind == "paired"
     found = []
-    for name in spread(sorted(sources), SHOWN):
+    for name in spread(sorted(images.sources), SHOWN):
         try:
-            before = _square(store, sources[name], size_px)
-            answer = _square(store, answers[name], size_px) if pairs else None
+            before = _square(store, images.sources[name], size_px)
+            answer = _square(store, images.targets[name], size_px) if images.pairs else None
         except DataError as error:  # they were scored and the verdict stands: the page has a picture less
             _log.warning("not shown on the page: %s", error)
             continue
         found.append(SideBySide(
-            key=sources[name], before_jpeg=_jpeg(before),
+            key=images.sources[name].key, before_jpeg=_jpeg(before),
             champion_jpeg=None if old is None else _jpeg(_translated(old, before)),
             challenger_jpeg=_jpeg(_translated(new, before)),
             answer_jpeg=None if answer is None else _jpeg(answer),
@@ -114,8 +112,8 @@ def _pictures(work: UnderWay, challenger: Challenger, size_px: int) -> list[Side
     return found
 
 
-def _square(store: SnapshotView, key: str, size_px: int) -> NDArray[np.uint8]:
-    return resize(centre_square(read_pixels(store, key)), size_px, size_px, how="lanczos")
+def _square(store: SnapshotView, image: Source, size_px: int) -> NDArray[np.uint8]:
+    return resize(centre_square(image.cut(read_pixels(store, image.key))), size_px, size_px, how="lanczos")
 
 
 def _translated(translator: Translator, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

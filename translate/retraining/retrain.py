@@ -27,6 +27,7 @@ from translate.records.layout import new_run_id
 from translate.registry import ModelRegistry
 from translate.retraining import steps
 from translate.retraining.due import is_due
+from translate.retraining.gate import check_margins
 from translate.retraining.journal import Begun, Done, EvaluatedModels, Journal, TrainedModels, Verdicts, place
 from translate.retraining.page import page_key, write_page
 from translate.retraining.snapshot import take_snapshot
@@ -99,6 +100,7 @@ def retrain(
     the same call goes on with it.
     """
     pipeline = _with_length(pipeline, images)
+    check_margins(pipeline.retraining.gate)
     refuse_gpu(workers, device)
     now = now or datetime.now(UTC)
     store = PatientStore(open_output(output), known=False)
@@ -107,6 +109,8 @@ def retrain(
     if plan.due is not None and if_due and not plan.due.due:
         return Outcome("not_due", (plan.due.words,), None, plan.due, None)
     if dry_run:
+        if plan.snapshot is not None:
+            steps.check_images(pipeline, plan.snapshot, PatientStore(open_input(data), known=False))
         return Outcome("planned", _told(plan, pipeline), None, plan.due, None)
     train = find_train(workers, device)
     if plan.unfinished is None or Journal(store).read(plan.id, TrainedModels) is None:

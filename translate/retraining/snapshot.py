@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from translate.config import canonical_json
 from translate.datasets.folder import prefix_of
+from translate.datasets.layout import list_set, refuse
 from translate.errors import ConfigError, DataError
 from translate.images.codec import has_image_extension
 from translate.provenance import Record
@@ -23,23 +24,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from translate.config import Data, Holdout
+    from translate.datasets.layout import Images
     from translate.stores.contract import ObjectStore
 
-Place = Literal["a", "b", "answers_a", "answers_b", "test_a", "test_b"]
-_PLACES: tuple[Place, ...] = ("a", "b", "answers_a", "answers_b", "test_a", "test_b")
-_TESTS = ("test_a", "test_b")
+Place = Literal["a", "b", "answers_a", "answers_b", "test_a", "test_b", "pairs", "test_pairs", "manifest"]
+_FOLDERS: tuple[Place, ...] = ("a", "b", "answers_a", "answers_b", "test_a", "test_b", "pairs", "test_pairs")
+_TESTS = ("test_a", "test_b", "test_pairs")
 
 
 class Entry(Record):
-    """One image as it was listed."""
+    """One file as it was listed: an image, two images side by side, or a manifest of pairs."""
 
     key: str
     etag: str
     size_bytes: int
     place: Place
-    """The folder of `translate.config.Data` that it lies in."""
+    """What it is of `translate.config.Data`."""
     held_out: bool
-    """Never trained on; the gate looks at it."""
+    """Never trained on; the gate looks at it. A manifest is no image, and both sides read their rows of it."""
 
 
 class Difference(Record):
@@ -79,7 +81,8 @@ class Snapshot:
     @property
     def counts(self) -> dict[str, int]:
         """Images by place, those held out by themselves: ``{"a": 90, "a, held out": 10, ...}``."""
-        found = Counter(f"{entry.place}{', held out' if entry.held_out else ''}" for entry in self.entries)
+        found = Counter(f"{entry.place}{', held out' if entry.held_out else ''}" for entry in self.entries
+                        if entry.place != "manifest")
         return dict(sorted(found.items()))
 
     @property
@@ -90,7 +93,7 @@ class Snapshot:
     @property
     def held_out(self) -> tuple[Entry, ...]:
         """What the gate sees."""
-        return tuple(entry for entry in self.entries if entry.held_out)
+        return tuple(entry for entry in self.entries if entry.held_out or entry.place == "manifest")
 
     def difference(self, earlier: Snapshot, since: str) -> Difference:
         """What is otherwise than in an earlier one."""
@@ -105,18 +108,18 @@ class Snapshot:
 
 def take_snapshot(store: ObjectStore, data: Data, holdout: Holdout) -> Snapshot:
     """List a training set, and split it. Raises `ConfigError`, `DataError`, `StoreError`."""
-    if data.layout != "folders":
-        raise ConfigError(f"retraining reads sets in folders; training.data.layout is {data.layout}. Put the halves "
-                          "of the pairs under the same names into two folders")
     if (data.test_a is None) != (data.test_b is None):
         raise ConfigError("training.data names one of test_a and test_b; retraining needs both, or neither: then it "
                           "holds images out itself")
     found: dict[str, Entry] = {}
-    for entry in _listed(store, data, holdout):
-        if entry.key in found:
-            raise DataError(f"{store.url}: {entry.key} lies in the folders of {found[entry.key].place} and of "
-                            f"{entry.place}; no folder of a training set may lie in another")
-        found[entry.key] = entry
+    for entry in _rows(store, data, holdout) if data.layout == "manifest" else _files(store, data, holdout):
+        other = found.setdefault(entry.key, entry)
+        if other.place != entry.place:
+            raise DataError(f"{store.url}: {entry.key} is of {other.place} and of {entry.place}; each image has one "
+                            "place in a training set, and no folder of it may lie in another")
+        if other.held_out != entry.held_out:
+            raise DataError(f"{store.url}: {entry.key} is in pairs that are held out and in pairs that are trained on; "
+                            "pairs are held out by their image of a. Name held-out pairs in training.data.test_pairs")
     return Snapshot(tuple(found[key] for key in sorted(found)))
 
 
@@ -126,19 +129,44 @@ def read_snapshot(text: bytes) -> Snapshot:
     return Snapshot(tuple(Entry.model_validate(json.loads(line)) for line in lines if line))
 
 
-def held_out_folders(data: Data) -> tuple[str, str]:
-    """Where the held-out images of a and b lie."""
-    return data.test_a or data.a, data.test_b or data.b
+def held_out_data(data: Data) -> Data:
+    """The same with the places of the held-out images named as test images, as a view of those alone has them."""
+    if data.layout == "folders":
+        return data.model_copy(update={"test_a": data.test_a or data.a, "test_b": data.test_b or data.b})
+    return data.model_copy(update={"test_pairs": data.pairs if data.test_pairs is None else data.test_pairs})
 
 
-def _listed(store: ObjectStore, data: Data, holdout: Holdout) -> Iterator[Entry]:
-    for place in _PLACES:
-        folder: str | None = getattr(data, place)
+def _files(store: ObjectStore, data: Data, holdout: Holdout) -> Iterator[Entry]:
+    """The images in the folders that the layout reads."""
+    read = data.model_dump()
+    splits = data.test_a is None and data.test_pairs is None
+    for place in _FOLDERS:
+        folder: str | None = read.get(place)
         if folder is None:
             continue
         prefix = prefix_of(folder)
         for info in store.list(prefix):
             if has_image_extension(info.key):
                 name = info.key.removeprefix(prefix).rsplit(".", 1)[0]
-                held = place in _TESTS or (data.test_a is None and is_held_out(name, holdout))
+                held = place in _TESTS or (splits and is_held_out(name, holdout))
                 yield Entry(key=info.key, etag=info.etag, size_bytes=info.size_bytes, place=place, held_out=held)
+
+
+def _rows(store: ObjectStore, data: Data, holdout: Holdout) -> Iterator[Entry]:
+    """The manifests and the images that they list; of pairs, the name of the image of a decides the side."""
+    found = list_set(store, data)
+    refuse(store, found.findings)
+    listed = {info.key: info for info in store.list()}
+    for manifest in (data.pairs, data.test_pairs):
+        if manifest is not None:
+            info = listed[manifest]
+            yield Entry(key=manifest, etag=info.etag, size_bytes=info.size_bytes, place="manifest", held_out=False)
+    sides: tuple[tuple[Place, Place, Images, Images], ...] = (
+        ("a", "b", found.a, found.b), ("test_a", "test_b", found.test_a, found.test_b))
+    for place_a, place_b, images, partners in sides:
+        for pair, image in images.items():
+            name = image.key.rsplit(".", 1)[0]
+            held = place_a in _TESTS or (data.test_pairs is None and is_held_out(name, holdout))
+            for place, key in ((place_a, image.key), (place_b, partners[pair].key)):
+                info = listed[key]
+                yield Entry(key=key, etag=info.etag, size_bytes=info.size_bytes, place=place, held_out=held)

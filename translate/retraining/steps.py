@@ -8,12 +8,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from translate.config import Pipeline, validate
+from translate.datasets.evaluation_set import held_out
 from translate.errors import PointersMovedError
-from translate.metrics.evaluate import Evaluator
+from translate.metrics.contract import short
+from translate.metrics.evaluate import LEAST_IMAGES, Evaluator
 from translate.metrics.record import record_of
 from translate.objectives.contract import build_objective
 from translate.retraining import gate
-from translate.retraining.gate import MEASURES, Scores, Verdict
+from translate.retraining.gate import Scores, Verdict
 from translate.retraining.journal import (
     Begun,
     Challenger,
@@ -24,7 +26,7 @@ from translate.retraining.journal import (
     TrainedModels,
     Verdicts,
 )
-from translate.retraining.snapshot import held_out_folders
+from translate.retraining.snapshot import held_out_data
 from translate.retraining.view import SnapshotView
 from translate.stores import open_input
 from translate.stores.patience import PatientStore
@@ -33,7 +35,8 @@ from translate.training.publish import model_names, publish_direction
 from translate.training.roles import read_beginning
 
 if TYPE_CHECKING:
-    from translate.config import Training
+    from translate.config import Data, Training
+    from translate.datasets.evaluation_set import EvaluationSet
     from translate.metrics.tally import Figures
     from translate.progress import Listener
     from translate.registry import ModelRegistry
@@ -103,7 +106,7 @@ def begin(
     """
     assert pipeline.training is not None
     data = PatientStore(open_input(data_url), known=False)
-    TrainingData(SnapshotView(data, snapshot.training), pipeline.training.data, seed=pipeline.training.seed)
+    check_images(pipeline, snapshot, data)
     directions = build_objective(pipeline.training.objective, "training.objective").directions
     for source, _ in directions.values():
         evaluator_of(SnapshotView(data, snapshot.held_out), pipeline, source)
@@ -144,21 +147,22 @@ def evaluate(work: UnderWay, trained: TrainedModels) -> EvaluatedModels:
 
     The figures are kept beside the models, too.
     """
-    held_out = SnapshotView(work.data, work.snapshot.held_out)
+    view = SnapshotView(work.data, work.snapshot.held_out)
     models = []
     for each in trained.challengers:
-        evaluator = evaluator_of(held_out, work.pipeline, each.source)
+        evaluator = evaluator_of(view, work.pipeline, each.source)
         found = []
         for reference in (each.reference, each.champion_reference):
             if reference is not None:
                 found.append(evaluator.evaluate(work.models.load(reference), work.on_progress))
                 work.models.add_evaluation(reference, record_of(found[-1]))
         judge = found[0].judge
-        challenger, *champion = (_scores(score.output, score.model, judge) for score in found)
+        assert judge is not None, "the gate looks at KID"
+        challenger, *champion = (_scores(score.output, score.model) for score in found)
         models.append(Evaluated(
             name=each.name, judge=judge, size_px=found[0].size_px, source_images=found[0].source_images,
             target_images=found[0].target_images, challenger=challenger, champion=champion[0] if champion else None,
-            nothing=_scores(found[0].nothing, gate.NOTHING, judge),
+            nothing=_scores(found[0].nothing, gate.NOTHING),
         ))
     return EvaluatedModels(models=tuple(models))
 
@@ -178,14 +182,35 @@ def promote(work: UnderWay, trained: TrainedModels, verdicts: Verdicts) -> Done:
                 words=tuple(words for _, words in ends))
 
 
-def evaluator_of(held_out: ObjectStore, pipeline: Pipeline, source: str) -> Evaluator:
-    """Scores translators of one direction; raises `DataError` if too few images are held out."""
+def check_images(pipeline: Pipeline, snapshot: Snapshot, data: ObjectStore) -> None:
+    """See that a snapshot can be trained on and evaluated with, without reading an image.
+
+    Raises `ConfigError`; `DataError` if something is wrong with the listing, or too few images are held out.
+    """
+    training = pipeline.training
+    assert training is not None
+    TrainingData(SnapshotView(data, snapshot.training), training.data, seed=training.seed)
+    for source, _ in build_objective(training.objective, "training.objective").directions.values():
+        held_out_images(SnapshotView(data, snapshot.held_out), training.data, source)
+
+
+def held_out_images(view: ObjectStore, data: Data, source: str) -> EvaluationSet:
+    """What the gate looks at in one direction, of a view of the held-out images; `DataError` if that is too few."""
+    images = held_out(view, held_out_data(data), "a" if source == "a" else "b")
+    images.require(LEAST_IMAGES, "raise retraining.holdout.share or add images; where training.data names test "
+                                 "images, add some of those")
+    return images
+
+
+def evaluator_of(view: ObjectStore, pipeline: Pipeline, source: str) -> Evaluator:
+    """Scores translators of one direction on a view of the held-out images.
+
+    Raises `DataError` if too few images are held out, `ModelError` if the judge has no weights.
+    """
     training, config = pipeline.training, pipeline.retraining
     assert training is not None
-    a, b = held_out_folders(training.data)
     return Evaluator(
-        held_out, source=a if source == "a" else b, target=b if source == "a" else a,
-        pairs=training.data.kind == "paired", size_px=max(LEAST_SIZE_PX, training.data.crop_px),
+        view, held_out_images(view, training.data, source), size_px=max(LEAST_SIZE_PX, training.data.crop_px),
         limit=config.holdout.images, halves=config.gate.subsets,
     )
 
@@ -212,20 +237,15 @@ def _beginning(work: UnderWay) -> Beginning | None:
 
 def _published(models: ModelRegistry, name: str, retraining: str) -> int | None:
     """The version that an earlier call of this retraining published before it was killed."""
-    for line in models.list():
-        if line.name == name and line.document and line.document.provenance.get("retraining") == retraining:
-            return line.version
-    return None
+    found = models.find(name, lambda model: model.provenance.get("retraining") == retraining)
+    return None if found is None else int(found.partition("@")[2])
 
 
-def _scores(figures: Figures, reference: str, judge: str) -> Scores:
-    of = {f"kid-{judge}": "kid"}
+def _scores(figures: Figures, reference: str) -> Scores:
+    """What the gate looks at: the measures that have a margin."""
     values = figures.means | {name: estimate.value for name, estimate in figures.distances.items()}
-    return Scores(
-        model=reference,
-        values={of.get(name, name): value for name, value in values.items() if of.get(name, name) in MEASURES},
-        halves={of.get(name, name): value for name, value in figures.halves.items() if of.get(name, name) in MEASURES},
-    )
+    return Scores(model=reference, values={short(name): values[name] for name in figures.halves},
+                  halves={short(name): halves for name, halves in figures.halves.items()})
 
 
 def _promoted(work: UnderWay, challenger: Challenger, verdict: Verdict) -> tuple[bool, str]:

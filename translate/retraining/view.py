@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from translate.datasets.layout import rows_among
 from translate.errors import DataError, NotFoundError, PreconditionError, UnsupportedError
-from translate.stores.contract import ObjectInfo, PutMode
+from translate.stores.contract import ObjectInfo, PutMode, StoredObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from translate.retraining.snapshot import Entry
-    from translate.stores.contract import IfUnchanged, ObjectStore, StoredObject
+    from translate.stores.contract import IfUnchanged, ObjectStore
 
 
 class SnapshotView:
     """An `ObjectStore` to read from: some images of a snapshot, each as it was listed then.
 
-    Images that came since are not there. One that was changed or removed since is a `DataError` when it is read.
+    Images that came since are not there. One that was changed or removed since is a `DataError` when it is read. A
+    manifest has only those rows whose images are there.
     """
 
     def __init__(self, store: ObjectStore, entries: Iterable[Entry]) -> None:
@@ -39,11 +41,14 @@ class SnapshotView:
         """As the contract says; `DataError` for what is not as it was."""
         listed = self._info(key)
         try:
-            return self._store.get(key, if_match=if_match or listed.etag)
+            found = self._store.get(key, if_match=if_match or listed.etag)
         except NotFoundError as error:
             raise DataError(f"{self.url}: {key} was removed since the snapshot; retrain anew") from error
         except PreconditionError as error:
             raise DataError(f"{self.url}: {key} was changed since the snapshot; retrain anew") from error
+        if self._entries[key].place == "manifest":
+            return StoredObject(found.info, rows_among(key, found.data, self._entries.keys()))
+        return found
 
     def put(
         self,

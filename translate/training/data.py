@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import default_collate
 
 from translate.datasets.folder import read_pixels
-from translate.datasets.layout import digest_of_set, list_set
+from translate.datasets.layout import digest_of_set, list_set, refuse
 from translate.errors import DataError
 from translate.images import tensors
 from translate.images.augment import Augment
@@ -47,10 +47,7 @@ class TrainingData:
         ``cache_bytes`` bounds the decoded images that are kept; it changes speed, never what is drawn.
         """
         found = list_set(store, config)
-        if found.findings:
-            first = "; ".join(f"{finding.where} {finding.message}" for finding in found.findings[:3])
-            raise DataError(f"something is wrong with the training set in {store.url}, in {len(found.findings)} "
-                            f"place(s), which `translate data check` lists: {first}")
+        refuse(store, found.findings)
         self._files = _Files(store, cache_bytes)
         self._store, self._set = store, found
         self._config = config

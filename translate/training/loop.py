@@ -1,4 +1,4 @@
-"""The training loop: one function, read from top to bottom. It alone calls backward, step and save."""
+"""The training loop: one function, read from top to bottom. It alone steps and saves."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from translate.training.data import TrainingData
 from translate.training.events import write_events
 from translate.training.group import Alone, Group, part_of_batch
 from translate.training.memory import check_memory
-from translate.training.networks import autocast, build_networks, device_of, precision_of
+from translate.training.networks import build_networks, device_of, precision_of
 from translate.training.page import write_page
 from translate.training.pool import HistoryPool
 from translate.training.selection import Selection
 from translate.training.sheet import sample_sheet, translate_samples
 from translate.training.state import State, forget, load_checkpoint, save_checkpoint
+from translate.training.step import play, seat_players
 from translate.training.watch import warnings_of
 
 if TYPE_CHECKING:
@@ -118,10 +119,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     objective = build_objective(training.objective, "training.objective")
     networks, architecture, configs = build_networks(training, objective)
     generators = {name: network for name, network in networks.items() if name in configs}
-    heads = objective.heads(networks)
-    players = {"generator": generators | heads,
-               "discriminator": {name: network for name, network in networks.items() if name not in configs}}
-    networks |= heads
+    networks, players = seat_players(objective, networks)
     if begin is not None:
         begin.load_into(networks)
     for network in networks.values():
@@ -150,6 +148,11 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
             save_checkpoint(output, state, config_digest)
     shown = images.samples(4)
 
+    def from_history(made: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Every worker keeps the whole history, which is the same with any number of them."""
+        return {name: state.pools[name].exchange(group.gather(image.detach()), state.random)[part]
+                for name, image in made.items() if name in state.pools}
+
     # The night.
     started, seconds_before, seen_before, spoken = time.monotonic(), state.seconds, state.seen, 0.0
     batches = images.batches(state.seen, training.batch, part)
@@ -167,23 +170,9 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
         batch = {name: tensor.to(place, memory_format=torch.channels_last) if tensor.ndim == 4 else tensor.to(place)
                  for name, tensor in next(batches).items()}
         batch["way"] = torch.tensor(min(1.0, way / training.images))
-        with autocast(place, precision):
-            made = objective.translate(networks, batch)
         losses: dict[str, float] = {}
         trouble = ""
-        for player in objective.order:
-            for network in players["discriminator"].values():
-                network.requires_grad_(player == "discriminator")
-            with autocast(place, precision):
-                if player == "generator":
-                    terms = objective.generator_loss(networks, batch, made)
-                else:
-                    # Every worker keeps the whole history, which is the same with any number of them.
-                    old = {name: state.pools[name].exchange(group.gather(image.detach()), state.random)[part]
-                           for name, image in made.items() if name in state.pools}
-                    terms = objective.discriminator_loss(networks, batch, old)
-            state.optimizers[player].zero_grad(set_to_none=True)
-            torch.autograd.backward([term.mean() for term in terms.values()])
+        for player, terms in play(objective, networks, players, batch, from_history, device=place, precision=precision):
             gradients = [p.grad for network in players[player].values() for p in network.parameters()
                          if p.grad is not None]
             means = torch.stack([term.detach().float().mean() for term in terms.values()])

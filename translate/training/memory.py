@@ -1,7 +1,8 @@
 """How much memory a training will take, before it starts; and what would fit if that is too much.
 
-One step of the game runs on tensors that have shapes and no memory, at the true crop and batch, and what lives at
-once is counted. So every game, architecture and precision is covered by its own code, in about a second.
+The loop's own step (`translate.training.step.play`) runs on tensors that have shapes and no memory, at the true crop
+and batch, and what lives at once is counted. So every game, architecture and precision is covered by its own code, in
+about a second.
 
 Measured against the growth of the resident memory of real trainings: see the README of this folder.
 """
@@ -15,12 +16,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from translate.engines.available import available_bytes
+from translate.engines.sizes import memory_of
 from translate.errors import ConfigError
 from translate.objectives.contract import build_objective
 from translate.training._live import LiveBytes
 from translate.training.data import AHEAD, CACHE_BYTES
-from translate.training.networks import autocast, plan_networks, precision_of
+from translate.training.networks import plan_networks, precision_of
+from translate.training.step import play, seat_players
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from translate.config import Data, Training
-    from translate.objectives.contract import Objective
+    from translate.objectives.contract import Batch, Objective, Player
     from translate.training.networks import Planned
 
 CPU = torch.device("cpu")
@@ -127,13 +129,14 @@ def estimate(training: Training, workers: int = 1, *, here: int = 1, device: tor
         fake = FakeTensorMode(allow_non_fake_inputs=True)
         with fake:
             networks = {name: plan.build() for name, plan in plan_networks(training, objective).items()}
-            networks |= objective.heads(networks)
+            networks, players = seat_players(objective, networks)
             batch = _batch(training.data, training.batch // workers)
+            one_batch = _bytes(batch.values())
             for network in networks.values():
                 for parameter in network.parameters():
                     parameter.grad = torch.empty_like(parameter)
-        one_batch = _bytes(batch.values())
-        peak, made = _step(training, objective, networks, batch, precision_of(training.precision, device))
+        batch["way"] = torch.zeros(())  # at the start every term has its full weight
+        peak, made = _widest(objective, networks, players, batch, precision_of(training.precision, device))
     generators = [networks[name] for name in objective.directions]
     weights = _bytes(tensor for network in networks.values() for tensor in network.state_dict().values())
     gradients = _bytes(parameter for network in networks.values() for parameter in network.parameters())
@@ -147,10 +150,8 @@ def estimate(training: Training, workers: int = 1, *, here: int = 1, device: tor
 
 
 def _available(device: torch.device, here: int) -> int | None:
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    there = available_bytes()
-    return None if there is None else there // here
+    there = memory_of(device.type)
+    return there if there is None or device.type != "cpu" else there // here
 
 
 def size(count: int) -> str:
@@ -170,39 +171,31 @@ def _batch(data: Data, images: int) -> dict[str, Tensor]:
     return batch
 
 
-def _step(
-    training: Training, objective: Objective, networks: Mapping[str, nn.Module], batch: dict[str, Tensor],
+def _widest(
+    objective: Objective,
+    networks: Mapping[str, nn.Module],
+    players: Mapping[Player, Mapping[str, nn.Module]],
+    batch: Batch,
     precision: str,
 ) -> tuple[int, Mapping[str, Tensor]]:
-    """What the loop does with a batch, the optimizers' steps left out: the most bytes that lived, and the images made.
+    """The most bytes that lived at once while a batch is played, and the images that the generators made.
 
-    Weights and the batch itself are not counted, gradients are.
+    Gradients are counted; weights and the batch itself are not, and the optimizers' steps are not taken.
     """
-    judges = {name for name, role in objective.roles(training.data.channels_a, training.data.channels_b).items()
-              if role.kind == "discriminator"}
-    players = {"discriminator": [networks[name] for name in judges],
-               "generator": [network for name, network in networks.items() if name not in judges]}
-    batch = batch | {"way": torch.zeros(())}  # at the start every term has its full weight
+    made: dict[str, Tensor] = {}
+
+    def note(images: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        made.update(images)
+        return {name: image.detach() for name, image in images.items()}
+
     with LiveBytes() as live:
         for network in networks.values():
             for parameter in network.parameters():
                 assert parameter.grad is not None
                 live.count(parameter.grad)
-        with autocast(CPU, precision):
-            made = objective.translate(networks, batch)
-        for player in objective.order:
-            for network in players["discriminator"]:
-                network.requires_grad_(player == "discriminator")
-            with autocast(CPU, precision):
-                if player == "generator":
-                    terms = objective.generator_loss(networks, batch, made)
-                else:
-                    seen = {name: image.detach() for name, image in made.items()}
-                    terms = objective.discriminator_loss(networks, batch, seen)
-            for network in players[player]:
-                network.zero_grad(set_to_none=True)
-            torch.autograd.backward([term.mean() for term in terms.values()])
-        return live.peak, made
+        for _ in play(objective, networks, players, batch, note, device=CPU, precision=precision):
+            pass
+    return live.peak, made
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:

@@ -11,6 +11,7 @@ import translate
 from translate.config import Domains
 from translate.images.codec import encode
 from translate.metrics.record import record_of
+from translate.models.bundle import pack_weights, weights_digest
 from translate.models.translator import ModelFacts
 from translate.registry.comparison import PIPELINE_FILE
 from translate.training.roles import ROLES_FILE, pack_roles
@@ -54,7 +55,8 @@ def publish_direction(
 ) -> str:
     """Publish the averaged generator of one direction; beside it all roles of its game, its pipeline, and its figures.
 
-    ``more`` is added to its provenance. Returns ``name@version``.
+    ``more`` is added to its provenance. Returns ``name@version``: the one that is there, if the same weights were
+    published under this name by the same training before.
     """
     assert pipeline.training is not None
     source, target = trained.directions[role]
@@ -86,6 +88,12 @@ def publish_direction(
         },
     )
     weights = pipeline.training.weights
+    digest = weights_digest(pack_weights(trained.generators[role], facts, weights))
+    kept = ("training_digest", *(more or {}))
+    there = registry.find(name, lambda model: model.digest == digest and all(
+        model.provenance.get(key) == facts.provenance[key] for key in kept))
+    if there is not None:
+        return there
     files = {"card.md": _card(facts, trained).encode(), "card.jpg": encode(trained.sheets[role], "jpeg", 90),
              PIPELINE_FILE: json.dumps(pipeline.model_dump(mode="json"), indent=1).encode(),
              ROLES_FILE: pack_roles(trained.networks, weights)}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from translate.config import Pipeline, load_pipeline, validate
 from translate.errors import ConfigError, UsageError
+from translate.training.selection import check_best_by
 from translate.yaml_text import read_yaml
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ def resolve_training(name_or_path: str, overrides: Sequence[str], images: int | 
         _set(values["training"], path[1:], read_yaml(text, f"--set {override!r}"), override)
     if images is not None:
         values["training"]["images"] = images
-    return validate(Pipeline, values, f"{pipeline.name} with its overrides")
+    resolved = validate(Pipeline, values, f"{pipeline.name} with its overrides")
+    assert resolved.training is not None
+    check_best_by(resolved.training)
+    return resolved
 
 
 def _set(values: dict[str, Any], path: list[str], value: Any, override: str) -> None:  # noqa: ANN401 - any YAML value

@@ -8,8 +8,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from translate.config import Domains
+from translate.datasets.evaluation_set import held_out
 from translate.errors import ConfigError
-from translate.metrics.evaluate import Evaluator
+from translate.metrics.contract import measures, short
+from translate.metrics.evaluate import LEAST_IMAGES, Evaluator
 from translate.models.translator import ModelFacts, Translator
 
 if TYPE_CHECKING:
@@ -45,17 +47,13 @@ class Selection:
         self._evaluators: dict[str, Evaluator] = {}
         if self._config is None:
             return
-        folders = {"a": training.data.test_a, "b": training.data.test_b}
-        pairs = training.data.kind == "paired"
-        if self._config.best_by == "layer_distance" and not pairs:
-            raise ConfigError("training.evaluation.best_by: layer_distance needs pairs; use kid")
-        for role, (source, target) in directions.items():
-            here, there = folders[source], folders[target]
-            if here is None or there is None:
-                raise ConfigError("training.evaluation needs held-out images: name their folders in "
-                                  "training.data.test_a and test_b")
-            self._evaluators[role] = Evaluator(data, source=here, target=there, pairs=pairs,
-                                               size_px=training.data.crop_px, limit=self._config.images)
+        check_best_by(training)
+        self._best_by = self._config.best_by
+        for role, (source, _) in directions.items():
+            images = held_out(data, training.data, "a" if source == "a" else "b")
+            images.require(LEAST_IMAGES, "add held-out images, or leave training.evaluation out")
+            self._evaluators[role] = Evaluator(data, images, size_px=training.data.crop_px,
+                                               limit=self._config.images)
 
     def evaluate(self, generators: Mapping[str, nn.Module]) -> dict[str, Evaluation]:
         """The figures of every direction's generator, by role; none without ``training.evaluation``."""
@@ -65,10 +63,9 @@ class Selection:
     def consider(self, state: State) -> None:
         """Evaluate, note the figures in ``state.evaluations``, and keep a snapshot if it is the best so far."""
         assert self._config is not None
-        scores = {role: {"kid": found.output.distances[f"kid-{found.judge}"].value, **found.output.means}
-                  for role, found in self.evaluate(state.averages).items()}
-        figure = fmean(score[self._config.best_by] for score in scores.values())
-        measure = f"{self._config.best_by} on {self._config.images} held-out images or fewer"
+        scores = {role: _scores(found) for role, found in self.evaluate(state.averages).items()}
+        figure = fmean(score[self._best_by] for score in scores.values())
+        measure = f"{self._best_by} on {self._config.images} held-out images or fewer"
         to_beat = state.best.figure if state.best is not None and state.best.measure == measure else math.inf
         best = figure < to_beat
         state.evaluations.append({"images": state.seen, "seconds": round(state.seconds, 1), "best": best,
@@ -86,3 +83,20 @@ class Selection:
         source, target = self._directions[role]
         return ModelFacts(name="snapshot", architecture=self._architecture,
                           config=self._configs[role].model_dump(mode="json"), domains=Domains(a=source, b=target))
+
+
+def check_best_by(training: Training) -> None:
+    """Raise `ConfigError` if the measure of ``training.evaluation.best_by`` can't choose a snapshot."""
+    if training.evaluation is None:
+        return
+    pairs = training.data.kind == "paired"
+    known = [each.name for each in measures() if each.decisive and (pairs or each.against != "answer")]
+    if training.evaluation.best_by not in known:
+        raise ConfigError(f"training.evaluation.best_by is {training.evaluation.best_by!r}, by which no snapshot of a "
+                          f"training {'with' if pairs else 'without'} pairs can be chosen; give {' or '.join(known)}")
+
+
+def _scores(found: Evaluation) -> dict[str, float]:
+    """Every figure by measure; JSON has no infinity and no nan, so those are left out."""
+    values = {short(name): estimate.value for name, estimate in found.output.distances.items()} | found.output.means
+    return {name: value for name, value in values.items() if math.isfinite(value)}

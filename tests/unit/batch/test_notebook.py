@@ -13,6 +13,7 @@ from translate.batch.notebook import Notebook, Past
 from translate.provenance import Work
 from translate.records.ledger import Entry
 from translate.records.manifest import Item
+from translate.stores.contract import ObjectInfo
 
 WORK = Work(model="a@1", model_digest="sha256:00", size="native", format="keep", quality=92, pixels="exact",
             engine="torch-float32")
@@ -29,11 +30,12 @@ def test_keys_come_back_whatever_they_are(names: list[str]):
     planned = [Item(name, "e", number, name[::-1], "webp") for number, name in enumerate(names)]
     notebook.note_planned(planned)
     assert list(notebook.planned()) == planned
-    notebook.note_outputs(names[::2])
-    assert [notebook.has_output(name) for name in names] == [number % 2 == 0 for number in range(len(names))]
+    notebook.note_outputs(ObjectInfo(name, 1, f"{name}!") for name in names[::2])
+    wanted = [None if number % 2 else f"{name}!" for number, name in enumerate(names)]
+    assert [notebook.output_etag(name) for name in names] == wanted
     notebook.note_past((Entry(item.key, item.output_key, "e", "ok") for item in planned), WORK, WORK.digest)
     for item in planned:
-        assert notebook.past(item.key) == Past("e", item.output_key, "ok", "", WORK.digest)
+        assert notebook.past(item.key) == Past("e", item.output_key, "", "ok", "", WORK.digest)
     assert notebook.has_past() == bool(names)
 
 
@@ -42,8 +44,8 @@ def test_the_later_outcome_counts_and_skipped_ones_say_nothing():
     other = WORK.model_copy(update={"size": 320})
     notebook.note_past([Entry("a", "a", "1", "failed", "input.empty"), Entry("b", "b", "1", "ok")], WORK, WORK.digest)
     notebook.note_past([Entry("a", "x", "2", "ok"), Entry("b", "b", "2", "skipped")], other, other.digest)
-    assert notebook.past("a") == Past("2", "x", "ok", "", other.digest)
-    assert notebook.past("b") == Past("1", "b", "ok", "", WORK.digest)
+    assert notebook.past("a") == Past("2", "x", "", "ok", "", other.digest)
+    assert notebook.past("b") == Past("1", "b", "", "ok", "", WORK.digest)
     assert notebook.past("c") is None
     assert list(notebook.works.items()) == [(WORK.digest, WORK), (other.digest, other)]
     notebook.note_past([Entry("d", "d", "1", "ok")], WORK, WORK.digest)

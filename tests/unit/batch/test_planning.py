@@ -11,6 +11,7 @@ from translate.provenance import Work
 from translate.records.ledger import Entry
 from translate.records.manifest import Item
 from translate.stores import open_store
+from translate.stores.contract import ObjectInfo
 
 WORK = Work(
     model="a@1",
@@ -26,7 +27,7 @@ ITEM = Item("x.png", "e1", 10, "x.png", "png")
 
 
 def past(outcome="ok", code="", etag="e1", work=WORK):
-    return Past(etag, "x.png", outcome, code, work.digest)
+    return Past(etag, "x.png", "o", outcome, code, work.digest)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def past(outcome="ok", code="", etag="e1", work=WORK):
     ],
 )
 def test_verdicts(known, there, overwrite, verdict):
-    assert decide(ITEM, known, lambda key: there and key == "x.png", overwrite, WORK.digest) == verdict
+    assert decide(ITEM, known, lambda key: "o" if there and key == "x.png" else None, overwrite, WORK.digest) == verdict
 
 
 def filled(name: str, *keys: str):
@@ -127,12 +128,12 @@ def test_other_work_is_refused_with_the_difference():
     store = filled("other", "x.png", "y.png")
     notebook = Notebook()
     notebook.note_past([Entry("x.png", "x.png", "e", "ok")], OTHER, OTHER.digest)
-    notebook.note_outputs(["x.png"])
+    notebook.note_outputs([ObjectInfo("x.png", 1, "o")])
     with pytest.raises(WorkDigestError, match=r"1 outputs .*model: b@2 -> a@1; size: 320 -> native.*'x.png'.*stale"):
         make_plan(store, notebook, WORK, "changed", Selection())
     notebook = Notebook()
     notebook.note_past([Entry("x.png", "x.png", "e", "ok")], OTHER, OTHER.digest)
-    notebook.note_outputs(["x.png"])
+    notebook.note_outputs([ObjectInfo("x.png", 1, "o")])
     assert make_plan(store, notebook, WORK, "stale", Selection()).count == 2
 
 

@@ -49,7 +49,9 @@ def naive(listed, history, outputs, work, overwrite, selection):
     past = {}
     for entry, digest in history:
         if entry.outcome != "skipped":
-            past[entry.key] = Past(entry.source_etag, entry.output_key, entry.outcome, entry.code, digest)
+            past[entry.key] = Past(
+                entry.source_etag, entry.output_key, entry.output_etag, entry.outcome, entry.code, digest
+            )
     items, taken, counts, others, collides = [], {}, {}, 0, 0
     for key in sorted(listed):
         if not has_image_extension(key):
@@ -59,7 +61,7 @@ def naive(listed, history, outputs, work, overwrite, selection):
         else:
             item = Item(key, listed[key], len(key), *target(key, work.format))
             collides += taken.setdefault(item.output_key, key) != key
-            verdict = decide(item, past.get(key), outputs.__contains__, overwrite, work.digest)
+            verdict = decide(item, past.get(key), lambda key: "o" if key in outputs else None, overwrite, work.digest)
             others += verdict == "other_work"
             if verdict == "to_do":
                 if selection.limit is not None and len(items) >= selection.limit:
@@ -76,7 +78,7 @@ def streamed(listed, history, outputs, work, overwrite, selection):
     notebook = Notebook()
     for entry, digest in history:
         notebook.note_past([entry], work if digest == work.digest else WORKS[1], digest)
-    notebook.note_outputs(sorted(outputs))
+    notebook.note_outputs(ObjectInfo(key, 1, "o") for key in sorted(outputs))
     try:
         plan = make_plan(Listing(listed), notebook, work, overwrite, selection)
     except WorkDigestError as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from translate.config import Domains
-from translate.engines.sizes import LEAST_WHOLE_PX, MOST_WHOLE_PX, sizes_for
+from translate.engines.sizes import LEAST_WHOLE_PX, MOST_WHOLE_PX, memory_of, sizes_for
 from translate.engines.sweep import Sweep
 from translate.engines.torch import TorchEngine
 from translate.models.contract import build, parse_config
@@ -32,6 +33,12 @@ def test_a_larger_one_may_take_most_of_the_memory():
     engine = TorchEngine(translator(width=64), precision="bfloat16", device="cpu")
     assert sizes_for(engine, 20 * GIB).sweep_bytes == 12 * GIB
     assert 0 < sizes_for(engine).sweep_bytes < 2**50
+
+
+def test_apples_gpus_are_asked_for_their_own_memory(monkeypatch):
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 8 * GIB)
+    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: GIB)
+    assert memory_of("mps") == 7 * GIB
 
 
 @pytest.mark.parametrize("architecture", [

@@ -280,7 +280,8 @@ class TestEncode:
     def test_png_gives_back_every_picture(self, pixels):
         picture = Picture(np.ascontiguousarray(pixels[..., :3]), pixels[..., 3].copy(), "png")
         back = decode(encode(picture, "png", 90))
-        np.testing.assert_array_equal(back.pixels, picture.pixels)
+        seen = picture.alpha > 0
+        np.testing.assert_array_equal(back.pixels[seen], picture.pixels[seen])
         np.testing.assert_array_equal(back.alpha, picture.alpha)
         opaque = decode(encode(Picture(picture.pixels, None, "png"), "png", 90))
         np.testing.assert_array_equal(opaque.pixels, picture.pixels)
@@ -382,3 +383,43 @@ class TestKeys:
     def test_keep_writes_what_can_be_written(self):
         assert {output_format(kind) for kind in WRITTEN} == set(WRITTEN)
         assert [output_format(kind) for kind in ("gif", "bmp", "heic")] == ["png", "png", "jpeg"]
+
+
+class TestGif:
+    """A GIF is looked through before Pillow lays out a canvas for it."""
+
+    @staticmethod
+    def frame(side, color=1):
+        image = Image.new("P", (side, side), color)
+        image.putpalette([0, 0, 0, 200, 10, 20])
+        return image
+
+    def test_a_large_screen_takes_no_memory_before_it_is_refused(self):
+        side = 60_000
+        control, picture = b"\x21\xf9\x04\x08\0\0\0\0", b"\x2c" + struct.pack("<HHHH", 0, 0, side, side)
+        bomb = (b"GIF89a" + struct.pack("<HH", side, side) + b"\x80\0\0" + b"\0\0\0\xff\xff\xff"
+                + control + picture + b"\0\x02\x02\x44\x01\0;")
+        peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert probe(bomb).width == side
+        assert code_of(bomb) == "input.too_large"
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak_kib < 50_000
+
+    @pytest.mark.parametrize("disposal", range(4))
+    def test_the_first_frame_whatever_becomes_of_it(self, disposal):
+        data = saved(self.frame(8), "GIF", save_all=True, append_images=[self.frame(8, 0)], disposal=disposal)
+        picture = decode(data)
+        assert (picture.pixels == (200, 10, 20)).all()
+        assert picture.notes == ("first_frame",)
+
+    def test_a_million_frames(self):
+        data = saved(self.frame(8), "GIF", save_all=True, append_images=[self.frame(8, 0)], disposal=2)
+        last = data[data.rindex(b"\x21\xf9") : -1]
+        many, start = data[:-1] + last * 1_000_000 + b";", time.process_time()
+        assert decode(many).notes == ("first_frame",)
+        assert time.process_time() - start < 2
+
+    def test_millions_of_tiny_blocks(self):
+        comment = b"\x21\xfe" + b"\x01a" * 2_500_000 + b"\0"
+        data = saved(self.frame(8), "GIF")
+        at = data.index(b"\x2c")  # the frame, behind the palette
+        assert code_of(data[:at] + comment + data[at:]) == "input.too_slow"

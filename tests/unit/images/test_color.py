@@ -147,8 +147,9 @@ class TestTransparency:
         np.testing.assert_array_equal(opaque.pixels, colors[indices])
         assert opaque.alpha is None
         clear = decode(png(indices, 8, 3, palette, png_chunk(b"tRNS", bytes([0, 100]))))
-        np.testing.assert_array_equal(clear.pixels, colors[indices])
         np.testing.assert_array_equal(clear.alpha, np.array([0, 100, 255])[indices])
+        seen = clear.alpha > 0
+        np.testing.assert_array_equal(clear.pixels[seen], colors[indices][seen])
 
     def test_transparent_entry_of_a_gif(self):
         indices = RNG.integers(0, 3, (6, 5)).astype(np.uint8)
@@ -172,7 +173,7 @@ class TestTransparency:
         expected = np.full((5, 7), 255)
         expected[2, 3] = 0
         np.testing.assert_array_equal(picture.alpha, expected)
-        np.testing.assert_array_equal(picture.pixels, EIGHT[..., :3])
+        np.testing.assert_array_equal(picture.pixels[expected > 0], EIGHT[..., :3][expected > 0])
 
 
 class TestProfiles:
@@ -213,7 +214,7 @@ class TestProfiles:
         assert picture.notes == ("icc_converted",)
 
     def test_alpha_and_palette_beside_a_profile(self):
-        rgba = np.dstack([self.COLORS, np.array([[0, 50, 100, 150, 200]], np.uint8)])
+        rgba = np.dstack([self.COLORS, np.array([[1, 50, 100, 150, 200]], np.uint8)])
         picture = decode(saved(Image.fromarray(rgba), icc_profile=rgb_profile(P3_PRIMARIES)))
         opaque = decode(saved(Image.fromarray(self.COLORS), icc_profile=rgb_profile(P3_PRIMARIES)))
         np.testing.assert_array_equal(picture.pixels, opaque.pixels)

@@ -87,3 +87,35 @@ def test_damaged_exif_costs_no_picture():
             encode(picture, to, 90, to_xmp(MARK))
         lost += "exif_lost" in picture.notes
     assert 0 < lost < 300
+
+
+@pytest.mark.parametrize("to", WRITTEN)
+def test_letters_beyond_ascii_are_kept(to):
+    """Phones and photo software write UTF-8 where EXIF says ASCII."""
+    words = {ExifTags.Base.ImageDescription: "Größe, café", ExifTags.Base.Artist: "José Müller",
+             ExifTags.Base.Copyright: "© 2024 Łukasz"}
+    lens = {ExifTags.Base.LensModel: "Objectif à portrait"}
+    exif = Image.Exif()
+    exif.update({tag: text.encode() for tag, text in words.items()})
+    source = io.BytesIO()
+    Image.new("RGB", (8, 8), "navy").save(source, "JPEG", exif=with_lens(exif, lens))
+    for _ in range(2):  # once more from what was written
+        data = encode(decode(source.getvalue(), exif="keep"), to, 90)
+        found = Image.open(io.BytesIO(data)).getexif()
+        assert {tag: stored(found[tag]) for tag in words} == words
+        assert {tag: stored(found.get_ifd(ExifTags.IFD.Exif)[tag]) for tag in lens} == lens
+        source = io.BytesIO(data)
+
+
+def stored(text):
+    return text.encode("latin-1").decode()
+
+
+def with_lens(exif, lens):
+    """Pillow writes question marks for such texts: they are put in place of others of the same length."""
+    for tag, text in lens.items():
+        exif.get_ifd(ExifTags.IFD.Exif)[tag] = "?" * len(text.encode())
+    data = exif.tobytes()
+    for text in lens.values():
+        data = data.replace(b"?" * len(text.encode()), text.encode())
+    return data

@@ -108,7 +108,7 @@ class TestAvif:
     def test_a_curve_of_high_dynamic_range_is_noted(self):
         data = bytearray(avif(scene()))
         struct.pack_into(">H", data, data.index(b"nclx") + 6, 16)  # PQ
-        assert "transfer_ignored" in decode(bytes(data)).notes
+        assert "color_ignored" in decode(bytes(data)).notes
 
     def test_brands_may_come_in_any_order(self):
         data = avif(scene())

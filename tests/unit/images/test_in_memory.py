@@ -64,7 +64,7 @@ def test_a_pillow_image_that_cannot_be_read():
 
 def test_arrays_and_pillow_images_come_back_as_they_were():
     rgba = np.asarray(small().convert("RGBA")).copy()
-    rgba[..., 3] = np.arange(40)
+    rgba[..., 3] = np.arange(1, 41)
     for pixels in (rgba, rgba[..., :3]):
         assert np.array_equal(to_array(from_array(pixels)), pixels)
         assert np.array_equal(np.asarray(to_pillow(from_pillow(Image.fromarray(np.ascontiguousarray(pixels))))), pixels)

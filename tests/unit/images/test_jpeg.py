@@ -86,9 +86,9 @@ def with_scans(side, total):
 
 @pytest.mark.parametrize(("side", "total"), [(3000, 300), (64, 2000)])
 def test_hundreds_of_scans_are_counted_not_decoded(side, total):
-    data, start = with_scans(side, total), time.perf_counter()
+    data, start = with_scans(side, total), time.process_time()
     assert code_of(data) == "input.too_slow"
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_some_scans_more_than_usual_are_decoded():

@@ -169,8 +169,7 @@ def test_large_packets_are_passed_over():
     assert read_mark(with_xmp(long, "webp")) is None
     body = b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(b" " * 50_000_000)
     bomb = encode(a_picture(), "png", 90)
-    with pytest.raises(ItemError, match=r"input.truncated"):
-        read_mark(bomb[:33] + png_chunk(b"iTXt", body) + bomb[33:])
+    assert read_mark(bomb[:33] + png_chunk(b"iTXt", body) + bomb[33:]) is None
 
 
 @pytest.mark.parametrize("format_", WRITTEN)

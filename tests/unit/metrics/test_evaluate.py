@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from translate.config import Domains
+from translate.config import Data, Domains
+from translate.datasets.evaluation_set import held_out, in_folders, in_pairs
 from translate.errors import DataError, ModelError, UnknownNameError, UsageError
 from translate.images.codec import encode
 from translate.images.picture import Picture
+from translate.metrics.contract import gated, measures
 from translate.metrics.evaluate import Evaluator, _spread_out
 from translate.models import resnet, unet
 from translate.models.translator import ModelFacts, Translator
@@ -23,8 +25,12 @@ COUNT = 5
 KID, FID = "kid-efficientnet-lite0", "fid-efficientnet-lite0"
 
 
+def evaluator(store, *, source, target, pairs, **options):
+    return Evaluator(store, in_folders(store, source, target, paired=pairs), **options)
+
+
 def evaluate(translator, store, *, report=silent, **options):
-    return Evaluator(store, **options).evaluate(translator, report)
+    return evaluator(store, **options).evaluate(translator, report)
 
 
 def drawing(index, *, shaded):
@@ -42,7 +48,7 @@ def drawing(index, *, shaded):
 def filled(name, order):
     store = open_store(f"memory://evaluate-{name}")
     for index in range(COUNT):
-        for folder, shaded in (("flat", False), ("solid", True)):
+        for folder, shaded in (("flat", False), ("solid", True), ("solid again", True)):
             png = encode(Picture(drawing(index, shaded=shaded), None, "png"), "png", 100)
             store.put(f"{folder}/{order[index]}.png", png)
     return store
@@ -85,14 +91,16 @@ def test_the_mean_colour_of_the_answers_is_a_figure_to_beat(store):
     found = evaluate(translator(), store, source="flat", target="solid", pairs=True, size_px=64)
     solid = np.stack([drawing(i, shaded=True) for i in range(COUNT)]) / 255.0
     assert found.mean_colour.means["l1"] == pytest.approx(abs(solid - solid.mean(axis=(0, 1, 2))).mean(), abs=1e-6)
-    assert found.mean_colour.means.keys() == {"layer_distance", "l1", "psnr_db", "ssim"}
+    assert found.mean_colour.means.keys() == {"layer_distance", "l1", "psnr_db", "ssim", "sharpness_ratio",
+                                              "chroma_ratio"}
+    assert 0 < found.mean_colour.means["sharpness_ratio"] < found.nothing.means["sharpness_ratio"]
     assert KID in found.mean_colour.distances
     unpaired = evaluate(translator(), store, source="flat", target="solid", pairs=False, size_px=64)
     assert unpaired.mean_colour is None
 
 
 def test_the_answer_itself_is_perfect(store):
-    found = evaluate(translator(identity=True), store, source="solid", target="solid", pairs=True, size_px=64)
+    found = evaluate(translator(identity=True), store, source="solid", target="solid again", pairs=True, size_px=64)
     means = found.nothing.means
     assert (means["l1"], means["layer_distance"]) == (0, 0)
     assert means["psnr_db"] == math.inf
@@ -114,9 +122,10 @@ def test_unpaired_with_other_real_images(store):
     seen = []
     found = evaluate(translator(), store, source="flat", target="solid", pairs=False, size_px=64, real="flat",
                      report=seen.append)
-    assert set(found.output.means) == {"edge_agreement", "distance_to_source", "checkerboard_db", "droplets_percent",
-                                       "luma_correlation", "variety"}
-    assert found.real == {KID: pytest.approx(found.nothing.distances[KID].value)}
+    assert set(found.output.means) == {each.name for each in measures()
+                                       if each.against != "answer" and each.name not in ("kid", "fid")}
+    assert found.real == pytest.approx({KID: found.nothing.distances[KID].value} | {
+        name: found.nothing.means[name] for name in ("sharpness_ratio", "chroma_ratio")})
     assert (seen[-1].done, seen[-1].total) == (3 * COUNT, 3 * COUNT)
 
 
@@ -125,16 +134,16 @@ def test_mistakes_are_named(store):
         evaluate(translator(broken=True), store, source="flat", target="solid", pairs=True, size_px=64)
     lonely = filled("lonely", range(COUNT))
     lonely.delete("solid/2.png")
-    with pytest.raises(DataError, match="1 images of flat and solid have no partner of the same name: 2"):
+    with pytest.raises(DataError, match=r"flat/2\.png has no partner of the name 2 in solid"):
         evaluate(translator(), lonely, source="flat", target="solid", pairs=True, size_px=64)
     for index in (0, 1):
         lonely.delete(f"solid/{index}.png")
-    with pytest.raises(DataError, match="solid holds 2 images; an evaluation needs at least 4"):
+    with pytest.raises(DataError, match="solid holds 2 images; an evaluation needs at least 4: add"):
         evaluate(translator(), lonely, source="flat", target="solid", pairs=False, size_px=64)
 
 
 def test_every_figure_is_independent_of_order(store):
-    every = {"metrics": ("kid", "fid", "paired", "content", "artefacts"), "source": "flat", "target": "solid",
+    every = {"chosen": ("kid", "fid", "paired", "content", "artefacts"), "source": "flat", "target": "solid",
              "pairs": True, "size_px": 64}
     found = evaluate(translator(), store, **every)
     other = evaluate(translator(), filled("turned", [4, 2, 0, 3, 1]), **every)
@@ -164,10 +173,10 @@ class Counting:
 def test_a_second_evaluation_reads_nothing_and_equals_a_first(store, pairs):
     counting, seen = Counting(store), []
     options = {"source": "flat", "target": "solid", "pairs": pairs, "size_px": 64}
-    evaluator = Evaluator(counting, **options)
-    evaluator.evaluate(translator(identity=True))
+    scoring = evaluator(counting, **options)
+    scoring.evaluate(translator(identity=True))
     assert counting.reads == 2 * COUNT
-    assert evaluator.evaluate(translator(), seen.append) == evaluate(translator(), store, **options)
+    assert scoring.evaluate(translator(), seen.append) == evaluate(translator(), store, **options)
     assert counting.reads == 2 * COUNT
     assert (seen[-1].done, seen[-1].total) == (COUNT, COUNT)
 
@@ -177,11 +186,11 @@ def test_what_finds_no_room_is_read_again(store, monkeypatch):
     expected = evaluate(translator(), store, **options)
     monkeypatch.setattr("translate.metrics.evaluate.KEPT_BYTES", 1_500_000)
     counting = Counting(store)
-    evaluator = Evaluator(counting, **options)
-    assert evaluator.evaluate(translator()) == expected
+    scoring = evaluator(counting, **options)
+    assert scoring.evaluate(translator()) == expected
     first = counting.reads
     assert 2 * COUNT < first <= 4 * COUNT  # answers without room are read twice more for their mean colour
-    assert evaluator.evaluate(translator()) == expected
+    assert scoring.evaluate(translator()) == expected
     assert 0 < counting.reads - first < 2 * COUNT
 
 
@@ -219,23 +228,23 @@ def test_a_network_in_train_mode_is_scored_in_evaluation_mode(store):
     dropping = Translator(unet.Network(config), facts)
     dropping.network.train()
     options = {"source": "flat", "target": "solid", "pairs": False, "size_px": 64}
-    evaluator = Evaluator(store, **options)
-    assert evaluator.evaluate(dropping) == evaluator.evaluate(dropping)
+    scoring = evaluator(store, **options)
+    assert scoring.evaluate(dropping) == scoring.evaluate(dropping)
     assert all(module.training for module in dropping.network.modules())
 
 
 def test_only_what_was_chosen_is_measured(store):
     options = {"source": "flat", "target": "solid", "size_px": 64}
-    found = evaluate(translator(), store, pairs=True, metrics=["paired"], judge="mobilenet-v2", **options)
+    found = evaluate(translator(), store, pairs=True, chosen=["paired"], judge="mobilenet-v2", **options)
     assert (found.output.distances, found.floor) == ({}, {})
     assert set(found.output.means) == {"layer_distance", "l1", "psnr_db", "ssim"}
     assert found.judge == "mobilenet-v2"
-    assert set(evaluate(translator(), store, pairs=False, metrics=["fid"], judge="mobilenet-v2", **options)
+    assert set(evaluate(translator(), store, pairs=False, chosen=["fid"], judge="mobilenet-v2", **options)
                .output.distances) == {"fid-mobilenet-v2"}
-    with pytest.raises(UnknownNameError, match="unknown metric 'fidd'; known: artefacts, content, fid, kid, paired"):
-        Evaluator(store, pairs=True, metrics=["kid", "fidd"], **options)
+    with pytest.raises(UnknownNameError, match=r"unknown metric 'fidd'; known: .*Did you mean 'fid'"):
+        evaluator(store, pairs=True, chosen=["kid", "fidd"], **options)
     with pytest.raises(UsageError, match="'paired' compares with answers; add --paired"):
-        Evaluator(store, pairs=False, metrics=["paired"], **options)
+        evaluator(store, pairs=False, chosen=["paired"], **options)
 
 
 def test_halves_are_the_same_images_for_every_translator(store):
@@ -243,10 +252,46 @@ def test_halves_are_the_same_images_for_every_translator(store):
     options = {"source": "flat", "target": "solid", "pairs": True, "size_px": 64}
     found = evaluate(translator(identity=True), store, halves=6, **options)
     output, nothing = found.output.halves, found.nothing.halves
-    assert output.keys() == nothing.keys() == (found.output.means.keys() - {"variety"}) | {KID}
+    assert output.keys() == nothing.keys() == {KID if each.name == "kid" else each.name for each in gated()}
     for name, values in nothing.items():
         assert len(values) == 6
         assert output[name] == pytest.approx(values, abs=1e-3)
     assert len(set(nothing["l1"])) > 1, "they are different halves"
     assert min(nothing["l1"]) < found.nothing.means["l1"] < max(nothing["l1"])
     assert evaluate(translator(identity=True), store, **options).output.halves == {}
+
+
+@pytest.fixture(scope="module")
+def every_layout(store):
+    """The same pairs in two folders, side by side in one file with the answer left, and in a manifest."""
+    flat, solid = ([drawing(index, shaded=shaded) for index in range(COUNT)] for shaded in (False, True))
+    for index in range(COUNT):
+        beside = np.concatenate([solid[index], flat[index]], axis=1)
+        store.put(f"beside/{index}.png", encode(Picture(beside, None, "png"), "png", 100))
+    rows = [f"solid/{index}.png,flat/{index}.png" for index in range(COUNT)]
+    store.put("pairs.csv", "\n".join(["b,a", *rows]).encode())
+    return store
+
+
+def test_the_layout_of_pairs_changes_no_figure(every_layout):
+    sizes = {"kind": "paired", "short_side_px": (64, 64), "crop_px": 64}
+    expected = evaluate(translator(), every_layout, source="flat", target="solid", pairs=True, size_px=64)
+    for images in (
+        in_pairs(every_layout, "side_by_side", "beside", "right"),
+        in_pairs(every_layout, "manifest", "pairs.csv", "a"),
+        held_out(every_layout, Data(**sizes, test_a="flat", test_b="solid"), "a"),
+        held_out(every_layout, Data(**sizes, layout="side_by_side", pairs="none", test_pairs="beside", left="b"), "a"),
+        held_out(every_layout, Data(**sizes, layout="manifest", pairs="none", test_pairs="pairs.csv"), "a"),
+    ):
+        found = Evaluator(every_layout, images, size_px=64).evaluate(translator())
+        assert found.paired
+        assert (found.source, found.target) == (images.source, images.target)
+        assert (found.output, found.nothing, found.mean_colour, found.floor) == (
+            expected.output, expected.nothing, expected.mean_colour, expected.floor)
+        assert found.images_digest == expected.images_digest or "csv" in found.source, "the names there are the pairs'"
+
+
+def test_the_other_half_is_another_source(every_layout):
+    turned = Evaluator(every_layout, in_pairs(every_layout, "side_by_side", "beside", "left"), size_px=64)
+    expected = evaluate(translator(), every_layout, source="solid", target="flat", pairs=True, size_px=64)
+    assert turned.evaluate(translator()).output == expected.output

@@ -81,7 +81,7 @@ def charts(page):
 
 def test_terms_of_one_scale_share_a_chart():
     found = charts(read())
-    assert list(found) == ["KID", "Layer distance", "Adversarial", "Cycle", "Learning rate"]
+    assert list(found) == ["KID", "Layer distance to the answers", "Adversarial", "Cycle", "Learning rate"]
     assert found["Adversarial"].endswith("G_ab ends at 0.500; D_b ends at 0.250")
     assert found["Learning rate"].endswith("rate ends at 2.0e-04")
 

@@ -83,14 +83,16 @@ def test_two_at_once_exclude_each_other(places):
 
 @pytest.mark.parametrize(("made", "error", "words"), [
     (lambda: pipeline().model_copy(update={"training": None}), ConfigError, "no training section"),
-    (lambda: pipeline(retraining={"holdout": {"share": 0.001}}), DataError, "no images under a/"),
+    (lambda: pipeline(retraining={"holdout": {"share": 0.001}}), DataError,
+     "a holds 0 images; an evaluation needs at least 4: raise retraining"),
     (lambda: pipeline(retraining={"holdout": {"share": 0.99}}), DataError, "holds no images"),
 ])
 def test_what_cannot_be_done_is_told_before_anything_has_begun(places, journal, made, error, words):
     registry = ModelRegistry(places["registry"])
     publish_random(registry)
-    with pytest.raises(error, match=words):
-        retrain(made(), **places)
+    for dry_run in (True, False):
+        with pytest.raises(error, match=words):
+            retrain(made(), **places, dry_run=dry_run)
     assert journal.begun() == []
     assert registry.pointers("negative").champion is None
 

@@ -2,12 +2,16 @@
 
 import random
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from training_set import picture, png
 
 from translate.config import Data, Holdout, validate
+from translate.datasets.evaluation_set import held_out
+from translate.datasets.layout import list_set
 from translate.errors import ConfigError, DataError, NotFoundError, UnsupportedError
-from translate.retraining.snapshot import read_snapshot, take_snapshot
+from translate.retraining.snapshot import held_out_data, read_snapshot, take_snapshot
 from translate.retraining.view import SnapshotView
 from translate.stores import open_store
 from translate.training.data import TrainingData
@@ -88,15 +92,12 @@ def test_images_that_come_and_go_change_no_side(store):
 
 
 @pytest.mark.parametrize(("places", "error", "words"), [
-    ({"a": None, "b": None, "kind": "paired", "layout": "side_by_side", "pairs": "a"}, ConfigError, "sets in folders"),
     ({"test_a": "answers"}, ConfigError, "one of test_a and test_b"),
-    ({"test_a": "a", "test_b": "b"}, DataError, r"a/0.png lies in the folders of a and of test_a"),
+    ({"test_a": "a", "test_b": "b"}, DataError, r"a/0\.png is of a and of test_a"),
 ])
 def test_sets_that_cannot_be_split_are_refused(store, places, error, words):
-    places = {key: value for key, value in {"a": "a", "b": "b", **places}.items() if value is not None}
     with pytest.raises(error, match=words):
-        take_snapshot(store, validate(Data, {"kind": "unpaired", "short_side_px": [32, 32], "crop_px": 32, **places},
-                                      "here"), HALF)
+        take_snapshot(store, data(**places), HALF)
 
 
 def test_names_that_are_no_unicode(store):
@@ -116,6 +117,103 @@ class Watched:
     def get(self, key, **options):
         self.read.add(key)
         return self.store.get(key, **options)
+
+
+def in_pairs(layout, **places):
+    return validate(Data, {"kind": "paired", "layout": layout, "short_side_px": [32, 32], "crop_px": 32, **places},
+                    "here")
+
+
+def put_manifest(store, key, indices):
+    """Rows a/0.png, b/0.png ..., in CSV, or in Parquet if the key ends so."""
+    if key.endswith(".parquet"):
+        content = pa.BufferOutputStream()
+        pq.write_table(pa.table({side: [f"{side}/{i}.png" for i in indices] for side in ("a", "b")}), content)
+        store.put(key, content.getvalue().to_pybytes())
+    else:
+        store.put(key, "".join(["a,b\n", *(f"a/{i}.png,b/{i}.png\n" for i in indices)]).encode())
+
+
+LAYOUTS = {"side_by_side": {"pairs": "a"}, "manifest": {"pairs": "pairs.csv"}, "parquet": {"pairs": "pairs.parquet"}}
+
+
+@pytest.fixture(params=LAYOUTS)
+def pairs(request, store):
+    """Twenty pairs, and how they lie."""
+    layout = "manifest" if request.param == "parquet" else request.param
+    config = in_pairs(layout, **LAYOUTS[request.param])
+    if layout == "manifest":
+        put_manifest(store, config.pairs, range(20))
+    return config
+
+
+def test_pairs_of_every_layout_are_split_by_name(store, pairs):
+    snapshot = take_snapshot(store, pairs, HALF)
+    assert read_snapshot(snapshot.text) == snapshot
+    view, rest = SnapshotView(store, snapshot.held_out), SnapshotView(store, snapshot.training)
+    evaluated = held_out(view, held_out_data(pairs), "a")
+    trained = list_set(rest, pairs)
+    assert trained.findings == []
+    assert 5 < len(evaluated.sources) < 15
+    assert not evaluated.sources.keys() & trained.a.keys()
+    assert len(evaluated.sources) + len(trained.a) == 20
+    assert evaluated.targets.keys() == evaluated.sources.keys()
+    sides = 1 if pairs.layout == "side_by_side" else 2
+    assert sum(snapshot.counts.values()) == 20 * sides, "a manifest is no image"
+    for i in range(20, 40):
+        store.put(f"a/{i}.png", png(picture(i, 32)))
+    if pairs.layout == "manifest":
+        put_manifest(store, pairs.pairs, range(20))
+    later = take_snapshot(store, pairs, HALF)
+    side = {entry.key: entry.held_out for entry in snapshot.entries}
+    assert all(entry.held_out == side[entry.key] for entry in later.entries if entry.key in side)
+
+
+def test_named_test_pairs_are_what_is_held_out(store, pairs):
+    places = {"side_by_side": "b", "manifest": pairs.pairs.replace("pairs", "test")}
+    config = pairs.model_copy(update={"test_pairs": places[pairs.layout]})
+    if pairs.layout == "manifest":
+        put_manifest(store, config.pairs, range(14))
+        put_manifest(store, config.test_pairs, range(14, 20))
+    snapshot = take_snapshot(store, config, HALF)
+    evaluated = held_out(SnapshotView(store, snapshot.held_out), held_out_data(config), "a")
+    trained = list_set(SnapshotView(store, snapshot.training), config)
+    expected = (20, 20) if config.layout == "side_by_side" else (6, 14)
+    assert (len(evaluated.sources), len(trained.a)) == expected
+    assert trained.test_a == evaluated.sources, "a training draws samples from them"
+
+
+def test_no_held_out_pair_is_ever_read_by_training(store, pairs):
+    snapshot = take_snapshot(store, pairs, HALF)
+    watched = Watched(store)
+    training = TrainingData(SnapshotView(watched, snapshot.training), pairs, seed=0)
+    for start in range(0, 100, 4):
+        training.batch(start, 4)
+    held = {entry.key for entry in snapshot.entries if entry.held_out}
+    assert watched.read == {entry.key for entry in snapshot.entries} - held
+
+
+def test_a_manifest_that_changed_since_is_told(store):
+    put_manifest(store, "pairs.csv", range(20))
+    snapshot = take_snapshot(store, in_pairs("manifest", pairs="pairs.csv"), HALF)
+    put_manifest(store, "pairs.csv", range(19))
+    with pytest.raises(DataError, match=r"pairs\.csv was changed since the snapshot"):
+        SnapshotView(store, snapshot.training).get("pairs.csv")
+
+
+def test_one_answer_of_pairs_on_both_sides_is_refused(store):
+    """It would be trained on and judged by."""
+    rows = [f"a/{i}.png,b/0.png\n" for i in range(20)]
+    store.put("pairs.csv", "".join(["a,b\n", *rows]).encode())
+    with pytest.raises(DataError, match=r"b/0\.png is in pairs that are held out and in pairs that are trained on"):
+        take_snapshot(store, in_pairs("manifest", pairs="pairs.csv"), HALF)
+    store.put("pairs.csv", b"a,b\na/1.png,b/1.png\na/1.png,b/2.png\na/2.png,b/gone.png\n")
+    with pytest.raises(DataError, match=r"pairs\.csv:4 names b/gone\.png, not in the set"):
+        take_snapshot(store, in_pairs("manifest", pairs="pairs.csv"), HALF)
+    store.put("pairs.csv", b"a,b\na/1.png,b/1.png\na/1.png,b/2.png\n")
+    sides = {entry.held_out for entry in take_snapshot(store, in_pairs("manifest", pairs="pairs.csv"), HALF).entries
+             if entry.place != "manifest"}
+    assert len(sides) == 1, "what one image of a goes with stands on its side"
 
 
 @pytest.mark.parametrize("kind", ["unpaired", "paired"])

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from translate.config import Training, validate
+from translate.engines import sizes
 from translate.errors import ConfigError
 from translate.training import memory
 from translate.training.data import CACHE_BYTES
@@ -64,7 +65,7 @@ def test_random_numbers_are_left_alone():
 
 def test_what_would_fit_is_named_and_is_the_largest(monkeypatch):
     there = memory.estimate(training()).needed * 3 // 4
-    monkeypatch.setattr(memory, "available_bytes", lambda: there)
+    monkeypatch.setattr(sizes, "available_bytes", lambda: there)
     with pytest.raises(ConfigError, match=r"crop 128, batch 4 and width 16") as refused:
         memory.check_memory(training())
     named = dict(re.findall(r"--set train\.([a-z_.]+)=(\d+)", str(refused.value)))
@@ -83,29 +84,29 @@ def test_what_would_fit_is_named_and_is_the_largest(monkeypatch):
 
 def test_workers_divide_the_batch_that_would_fit(monkeypatch):
     there = memory.estimate(training(batch=4)).needed
-    monkeypatch.setattr(memory, "available_bytes", lambda: there)
+    monkeypatch.setattr(sizes, "available_bytes", lambda: there)
     with pytest.raises(ConfigError, match=r"--set train\.batch=8,"):
         memory.check_memory(training(batch=12), workers=2)
 
 
 def test_workers_on_one_machine_share_its_memory(monkeypatch):
     needed = memory.estimate(training(), workers=2).needed
-    monkeypatch.setattr(memory, "available_bytes", lambda: 3 * needed // 2)
+    monkeypatch.setattr(sizes, "available_bytes", lambda: 3 * needed // 2)
     assert memory.check_memory(training(), workers=2, here=1).fits, "the other one is elsewhere"
     with pytest.raises(ConfigError, match="are available for each of 2 workers here, with crop 128"):
         memory.check_memory(training(), workers=2, here=2)
 
 
 def test_a_gpu_has_its_own_memory(monkeypatch):
-    monkeypatch.setattr(memory, "available_bytes", lambda: 2**20)  # main memory would never do
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (8 * 2**30, 16 * 2**30))
+    monkeypatch.setattr(sizes, "available_bytes", lambda: 2**20)  # main memory would never do
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (8 * 2**30, 16 * 2**30))
     found = memory.check_memory(training(), device=torch.device("cuda"))
     assert found.cache == CACHE_BYTES
     assert " of 8.0 GiB available on the GPU (" in found.words()
 
 
 def test_nothing_alone_would_fit(monkeypatch):
-    monkeypatch.setattr(memory, "available_bytes", lambda: 10 * 2**20)
+    monkeypatch.setattr(sizes, "available_bytes", lambda: 10 * 2**20)
     with pytest.raises(ConfigError, match="no smaller batch, crop or width alone would fit"):
         memory.check_memory(training())
 
@@ -113,12 +114,12 @@ def test_nothing_alone_would_fit(monkeypatch):
 def test_images_are_kept_as_long_as_there_is_room(monkeypatch):
     needed = memory.estimate(training()).needed
     for there, cache in ((None, CACHE_BYTES), (needed, 0), (needed + 5 * 2**20, 5 * 2**20), (2**40, CACHE_BYTES)):
-        monkeypatch.setattr(memory, "available_bytes", lambda there=there: there)
+        monkeypatch.setattr(sizes, "available_bytes", lambda there=there: there)
         assert memory.check_memory(training()).cache == cache
 
 
 def test_in_words(monkeypatch):
-    monkeypatch.setattr(memory, "available_bytes", lambda: 8 * 2**30)
+    monkeypatch.setattr(sizes, "available_bytes", lambda: 8 * 2**30)
     words = memory.estimate(training()).words()
     assert re.match(r"memory: \d+ MiB of 8\.0 GiB available \(weights 2 MiB, .*activations \d+ MiB", words)
     assert words.endswith("and up to 2.0 GiB for images")

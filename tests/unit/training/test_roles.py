@@ -43,8 +43,9 @@ def test_every_role_comes_back_as_it_was(registry):
 def test_a_pointer_that_moves_meanwhile_mixes_no_two_versions(registry, monkeypatch):
     found, trained = registry
     with torch.no_grad():
-        for parameter in trained.networks["D_a"].parameters():
-            parameter.add_(1)
+        for network in (trained.networks["D_a"], *trained.generators.values()):
+            for parameter in network.parameters():
+                parameter.add_(1)
     publish(trained, pipeline(), found, "waves", "data")
     found.promote("waves@1")
 

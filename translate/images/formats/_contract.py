@@ -78,3 +78,21 @@ def saved(image: Image.Image, format_: str, **options: Any) -> bytes:  # noqa: A
     out = io.BytesIO()
     image.save(out, format_, **options)
     return out.getvalue()
+
+
+class _Text(str):
+    """A text of EXIF that is written as the bytes that it was read from."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "", errors: str = "") -> bytes:  # noqa: ARG002
+        """Not the ASCII that Pillow asks for."""
+        return super().encode("latin-1", "replace")
+
+
+def as_stored(value: object) -> object:
+    """The value of an EXIF tag, so that a text is written as it was stored.
+
+    Pillow reads texts as Latin-1, though most are UTF-8, and would write a question mark for each byte beyond ASCII.
+    """
+    return _Text(value) if isinstance(value, str) else value

@@ -10,11 +10,17 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from translate.images.formats._contract import Header
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from PIL.ImageFile import ImageFile
+
+_NEAR_SRGB = {1, 2, 5, 6}
+"""Primaries of sRGB, those that nobody named, and those of older television, as ITU-T H.273 numbers them."""
 _HDR_CURVES = {16, 18}
-"""PQ and HLG, as ITU-T H.273 numbers transfer characteristics."""
+"""PQ and HLG, transfer characteristics there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +29,22 @@ class Properties:
 
     bits: int = 8
     """Of the deepest sample."""
-    is_hdr: bool = False
-    """Whether brightness follows a curve of high dynamic range."""
+    other_colors: bool = False
+    """Whether colours are not sRGB's, in words that are not applied: wide primaries, or high dynamic range."""
     largest_px: int = 0
     """Width times height of the largest picture that is decoded, before any part is cut out of it."""
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """As `translate.images.picture.Picture.notes` has them."""
-        words = {"precision_16_to_8": self.bits > 8, "transfer_ignored": self.is_hdr}
-        return tuple(word for word, holds in words.items() if holds)
+    def header(self, image: ImageFile, *, turned: int) -> Header:
+        """Of a file that a reader has opened, which knows about more frames; ``turned`` as in `Header`."""
+        has_profile = bool(image.info.get("icc_profile"))
+        words = {"precision_16_to_8": self.bits > 8, "color_ignored": self.other_colors and not has_profile}
+        return Header(
+            image,
+            has_more_frames=getattr(image, "n_frames", 1) > 1,
+            notes=tuple(word for word, holds in words.items() if holds),
+            turned=turned,
+            piece_px=self.largest_px,
+        )
 
 
 def brands(data: bytes) -> set[bytes]:
@@ -45,18 +57,19 @@ def brands(data: bytes) -> set[bytes]:
 
 def properties(data: bytes) -> Properties:
     """What the picture properties say; the defaults where there are none, or a box is damaged."""
-    bits, is_hdr, largest_px = 8, False, 0
+    bits, other_colors, largest_px = 8, False, 0
     for name, content in _inside(data, (b"meta", b"iprp", b"ipco")):
         if name == b"av1C" and len(content) >= 4 and content[2] & 0x40:
             bits = max(bits, 12 if content[2] & 0x20 else 10)
         elif name == b"hvcC" and len(content) >= 19:
             bits = max(bits, 8 + (content[17] & 7))
         elif name == b"colr" and content[:4] == b"nclx" and len(content) >= 8:
-            is_hdr |= struct.unpack_from(">H", content, 6)[0] in _HDR_CURVES
+            primaries, curve = struct.unpack_from(">HH", content, 4)
+            other_colors |= primaries not in _NEAR_SRGB or curve in _HDR_CURVES
         elif name == b"ispe" and len(content) >= 12:
             width, height = struct.unpack_from(">II", content, 4)
             largest_px = max(largest_px, width * height)
-    return Properties(bits, is_hdr, largest_px)
+    return Properties(bits, other_colors, largest_px)
 
 
 def is_cut(data: bytes) -> bool:

@@ -19,13 +19,7 @@ BRANDS = {b"avif", b"avis"}
 
 def _open(data: bytes) -> Header:
     image = AvifImageFile(io.BytesIO(data))
-    found = _isobmff.properties(data)
-    return Header(
-        image,
-        has_more_frames=image.n_frames > 1,
-        notes=found.notes,
-        piece_px=found.largest_px,
-    )
+    return _isobmff.properties(data).header(image, turned=0)
 
 
 def _save(image: Image.Image, quality: int, xmp: bytes, exif: bytes) -> bytes:

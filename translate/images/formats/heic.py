@@ -30,14 +30,8 @@ def _open(data: bytes) -> Header:
     options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
     options.DECODE_THREADS = 1
     image = HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call]
-    found = _isobmff.properties(data)
-    return Header(
-        image,
-        has_more_frames=image.n_frames > 1,
-        notes=found.notes,
-        turned=1,  # by the container's own turn, which counts instead of EXIF's
-        piece_px=found.largest_px,
-    )
+    # The container says how the picture was held, not EXIF, and libheif has turned it.
+    return _isobmff.properties(data).header(image, turned=1)
 
 
 FORMAT = ImageFormat(
