@@ -9,7 +9,7 @@ PIP := 25.3
 export NO_ALBUMENTATIONS_UPDATE := 1
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help install demo check lint format test test-slow chaos fuzz bench browser clean
+.PHONY: help install demo check lint format test test-slow chaos fuzz bench gpu browser clean
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ fuzz: install  ## Bad files and odd keys, ten minutes each; bad inputs are saved
 
 bench: install  ## Measure it all side by side; writes the table in the README (up to an hour; BENCH="engines job")
 	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+gpu: install  ## All that needs an NVIDIA GPU, in one table (minutes; exits 2 without one)
+	$(BIN)/python -m tests.benchmarks.gpu
+	$(BIN)/python -m pytest -q tests/contract/test_engines.py -k cuda
 
 browser: install  ## The pages in a real Chromium; installs it with apt where that is possible
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \

@@ -125,10 +125,11 @@ def refuse_another(driver: Program, program: Program) -> None:
 
 def engine_here(device: Device) -> str:
     """Name of the engine that a worker has with the GPUs that Ray gives it; raises `UsageError` if it finds none."""
-    from translate.engines.torch import engine_name, parse_name
+    from translate.engines.opening import device_of
+    from translate.engines.torch import engine_name
 
     name = engine_name(device)
-    if device == "auto" and parse_name(name)[0] == "cpu":
+    if device == "auto" and device_of(name) == "cpu":
         raise UsageError(
             f"Ray has given a worker on {where()} a GPU, but PyTorch finds no CUDA there; install a PyTorch with CUDA "
             "and the driver on that machine, or leave out --gpus-per-worker"

@@ -9,13 +9,12 @@ from __future__ import annotations
 EXIT_OK = 0
 """Done, or nothing to do."""
 EXIT_INTERNAL = 1
-"""A fault of the program, never anything else."""
+"""A fault of the program. ``train``, ``retrain``, ``schedule --once`` also: the training gave up (`TrainingError`)."""
 EXIT_USAGE = 2
 """A mistake in the command, the pipeline, the model or the data; the message says what to change."""
 EXIT_ITEMS_FAILED = 3
 """It ran, and the outcome is bad. ``run``, ``retry``: too many images failed. ``verify``: pictures are altered,
-unmarked or missing. ``data``: files cannot be read. ``doctor``: a problem was found. ``train``, ``retrain``,
-``schedule --once``: the training gave up."""
+unmarked or missing. ``data``: files cannot be read. ``doctor``: a problem was found."""
 EXIT_STORAGE = 4
 """Storage, or a Ray cluster that was at work, could not be reached or refused."""
 EXIT_LOCKED = 5
@@ -61,8 +60,6 @@ class DataError(TranslateError):
 
 class TrainingError(TranslateError):
     """Training gave up (for example: the loss stayed non-finite)."""
-
-    exit_code = EXIT_ITEMS_FAILED
 
 class WorkersDiedError(TrainingError):
     """Workers of a training died again and again; from its last checkpoint the same may go on."""

@@ -1,6 +1,6 @@
 """Every benchmark, one after the other, and the table in the README from the lines that they print for it.
 
-    python -m tests.benchmarks                    # all, up to an hour on two quiet cores
+    python -m tests.benchmarks                    # all but gpu, up to an hour on two quiet cores
     python -m tests.benchmarks engines job        # these, their rows alone are replaced
     python -m tests.benchmarks --dry-run first    # print the table, write nothing
 """
@@ -26,8 +26,11 @@ BENCHMARKS: dict[str, list[list[str]]] = {
     "training": [["train_speed"]],
     "planning": [["planning", "--keys", "1000000"]],
     "first": [["first_picture"]],
+    "gpu": [["gpu"]],
 }
 """Subject and its scripts with their arguments."""
+ONLY_IF_ASKED = {"gpu"}
+"""What most machines cannot measure."""
 
 
 def rows_of(subject: str) -> list[str]:
@@ -67,7 +70,7 @@ def main() -> None:
     text = README.read_text("utf-8")
     assert TABLE.search(text), "the README has lost its marks <!-- bench --> and <!-- /bench -->"
     measured = {}
-    for subject in asked.subjects or BENCHMARKS:
+    for subject in asked.subjects or [name for name in BENCHMARKS if name not in ONLY_IF_ASKED]:
         said = f"| {subject} | {datetime.now(UTC):%Y-%m-%d} | {machine()} |\n"
         measured[subject] = [said, *rows_of(subject)]
     new = TABLE.sub(lambda old: merged(old[0], measured), text)

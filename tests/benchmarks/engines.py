@@ -63,7 +63,7 @@ def compare(network, options, pictures, rounds):
             if device_of(name) == "cpu":
                 print(f"{network}: no {name}: {error}")
             continue
-        print(f"{network}: {name} agrees to {agreement_db(engine, pictures):.1f} dB", flush=True)
+        print(f"{network}: {name} agrees to {agreement_db(engine, it, pictures):.1f} dB", flush=True)
         ms, eager_ms = in_turn([engine.translate, it], x, rounds)
         row(f"{network}, width 64, {size}, {name}",
             f"{eager_ms / ms:.1f} x eager float32 ({ms:.1f} against {eager_ms:.1f} ms an image)")

@@ -1,11 +1,13 @@
 """The engine of a job: asked for, chosen once and kept; int8's weights lie beside the outputs."""
 
+from dataclasses import replace
+
 import pytest
 from jobs import contents, fill, make_job, publish_tiny
 
 from translate.batch.run import prepare, run
 from translate.config import load_pipeline
-from translate.engines.agreement import TOLERANCES_DB
+from translate.engines import openvino
 from translate.engines.torch import engine_name
 from translate.errors import UnknownNameError, UsageError, WorkDigestError
 from translate.inspection.retry import prepare_retry, read_failed
@@ -27,6 +29,11 @@ def job(request, registry):
     source, output = open_store(f"memory://{name}/in/"), open_store(f"memory://{name}/out/")
     fill(source, 6, height=48, width=64)
     return lambda **changes: make_job(source, output, registry, **changes)
+
+
+def demand(monkeypatch, name, least_db):
+    """Let an engine say that so much agreement is the least."""
+    monkeypatch.setitem(openvino.ENGINES, name, replace(openvino.ENGINES[name], least_db=least_db))
 
 
 def do(prepared, images=None):
@@ -52,7 +59,7 @@ def test_auto_keeps_the_engine_of_the_latest_outputs_not_of_the_newest_work(job)
 
 
 def test_int8_is_calibrated_once_and_its_weights_lie_beside_the_outputs(job, monkeypatch):
-    monkeypatch.setitem(TOLERANCES_DB, "int8", 0.0)  # its weights are random
+    demand(monkeypatch, "openvino-int8", 0.0)  # its weights are random
     first = prepare(job(choice="openvino-int8"))
     assert first.why_engine.endswith("calibrated on 6 images of the input")
     output = first.job.output
@@ -89,7 +96,7 @@ def test_shipped_models_agree_in_int8(pipeline):
 
 
 def test_without_its_weights_an_unfinished_run_says_so(job, monkeypatch):
-    monkeypatch.setitem(TOLERANCES_DB, "int8", 0.0)
+    demand(monkeypatch, "openvino-int8", 0.0)
     first = prepare(job(choice="openvino-int8"))
     do(first, images=-1)  # its plan is written, and nothing is begun
     first.job.output.delete(layout.calibrated_key(first.task.work.engine))
@@ -98,7 +105,7 @@ def test_without_its_weights_an_unfinished_run_says_so(job, monkeypatch):
 
 
 def test_a_disagreeing_engine_is_refused_by_name(job, monkeypatch):
-    monkeypatch.setitem(TOLERANCES_DB, "float32", 500.0)
+    demand(monkeypatch, "openvino-float32", 500.0)
     with pytest.raises(UsageError, match="engine openvino-float32 is refused for this model"):
         prepare(job(choice="openvino-float32"))
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from translate.batch import sampling
 from translate.batch.worker import Task, read_calibrated
 from translate.config import PixelSettings
-from translate.engines.agreement import agreement_db, tolerance_db
+from translate.engines.agreement import agreement_db
 from translate.engines.calibration import IMAGES, calibrate
 from translate.engines.choice import choose, open_checked
-from translate.engines.opening import device_of, open_engine, refuse_unknown
+from translate.engines.opening import declared, device_of, open_engine, refuse_unknown
 from translate.engines.sizes import sizes_for
 from translate.engines.torch import engine_name, pick_device
 from translate.errors import ModelError, UsageError, WorkDigestError
@@ -110,7 +110,8 @@ def _in_int8(job: RunRequest, translator: Translator, alike: Sequence[str]) -> _
 
     images = sampling.spread_images(job, _work(job, translator, ""), IMAGES)
     calibrated = calibrate(translator, images)
-    if agreement_db(open_engine(name_of(calibrated), translator, calibrated), images) < tolerance_db("int8"):
+    engine = open_engine(name_of(calibrated), translator, calibrated)
+    if agreement_db(engine, translator, images) < declared(engine.name).least_db:
         calibrated = calibrate(translator, images, finely=True)
     engine = open_checked(name_of(calibrated), translator, lambda: images, calibrated)
     return _Chosen(engine, f"engine {engine.name}, calibrated on {len(images)} images of the input", calibrated)

@@ -37,7 +37,7 @@ def retrain(
 ) -> None:
     """Train the champion's successor; it serves if it is measurably no worse. The same command goes on.
 
-    Exit codes: 0 promoted, kept or nothing due, 2 usage, 3 the training gave up, 4 storage, 5 another retraining is at
+    Exit codes: 0 promoted, kept or nothing due, 1 the training gave up, 2 usage, 4 storage, 5 another retraining is at
     work, 130 and 143 stopped.
     """
     from translate.cli._retrain_results import show

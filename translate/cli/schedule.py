@@ -43,7 +43,7 @@ def schedule(
     Times that passed while this was not running are made up for by one retraining. One that broke off or was stopped
     is gone on with.
 
-    Exit codes: 2 usage, 130 and 143 stopped; with --once also 0 retrained or nothing due, 3 the training gave up,
+    Exit codes: 2 usage, 130 and 143 stopped; with --once also 0 retrained or nothing due, 1 the training gave up,
     4 storage, 5 another retraining is at work.
     """
     from translate.cli._retrain_results import show

@@ -1,4 +1,4 @@
-"""How far an engine's pictures are from those of PyTorch in float32, and what is too far."""
+"""How far an engine's pictures are from those of PyTorch in float32 on the CPU."""
 
 from __future__ import annotations
 
@@ -17,33 +17,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from translate.engines.contract import Engine
+    from translate.models.translator import Translator
 
-TOLERANCES_DB = {"float32": 60.0, "bfloat16": 40.0, "int8": 33.0}
-"""Least PSNR of 8-bit pixels. 60: one level in 16 pixels; 40: 2.5 levels; 33: 5.7 levels (root mean squares)."""
 IMAGES = 3
 """To compare; the worst of them counts."""
 MOST_PX = 256
 """Side of the part of each that is compared: float32 takes seconds for a large picture."""
 
 
-def tolerance_db(precision: str) -> float:
-    """Least agreement of an engine of that precision, in decibels."""
-    return TOLERANCES_DB[precision]
+def agreement_db(engine: Engine, translator: Translator, images: Sequence[NDArray[np.uint8]]) -> float:
+    """PSNR in decibels of the engine's pictures against those of its model on the CPU in float32, for the worst of
+    ``images``: uint8 (H, W, 3) RGB at the working size.
 
-
-def agreement_db(engine: Engine, images: Sequence[NDArray[np.uint8]]) -> float:
-    """PSNR in decibels of the engine's pictures against the model's own in float32, for the worst of ``images``:
-    uint8 (H, W, 3) RGB at the working size. Infinite if they are the same; minus infinity if one is not finite."""
+    ``translator`` is the model before the engine has taken it to its device. Infinite if the pictures are the same;
+    minus infinity if one is not finite.
+    """
     worst = math.inf
     for image in images[:IMAGES]:
         height, width = image.shape[:2]
         top, left = max(0, height - MOST_PX) // 2, max(0, width - MOST_PX) // 2
         part = image[top : top + MOST_PX, left : left + MOST_PX]
-        x = to_channels(to_tensor(part), engine.translator.in_channels)[None]
+        x = to_channels(to_tensor(part), translator.in_channels)[None]
         found = engine.translate(x)[0]
         if not np.isfinite(found.numpy()).all():
             return -math.inf
-        wanted = on_all_cores(partial(engine.translator, x))[0]
+        wanted = on_all_cores(partial(translator, x))[0]
         worst = min(worst, psnr_db(to_pixels(found), to_pixels(wanted)))
     return worst
 

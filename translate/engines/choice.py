@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from translate.engines.agreement import agreement_db, tolerance_db
+from translate.engines.agreement import agreement_db
 from translate.engines.findings import Findings
-from translate.engines.opening import open_engine
+from translate.engines.opening import declared, open_engine
 from translate.engines.torch import engine_name, has_bfloat16, pick_device
 from translate.errors import UsageError
 from translate.images.tensors import to_channels, to_tensor
@@ -65,10 +65,10 @@ def choose(translator: Translator, device: Device, count: int, images: Images, s
         except UsageError as error:  # OpenVINO is there, but with one core
             refused.append(str(error))
             return None
-        db = agreement(engine, findings, samples if few else images)
-        if db >= tolerance_db(engine.precision):
+        db = agreement(engine, translator, findings, samples if few else images)
+        if db >= declared(name).least_db:
             return engine
-        refused.append(f"{name} is refused: {_disagreement(db, engine.precision)}")
+        refused.append(f"{name} is refused: {_disagreement(db, name)}")
         return None
 
     first = opened(usual)
@@ -90,27 +90,28 @@ def open_checked(name: str, translator: Translator, images: Images, calibrated: 
     """The engine that was asked for by name. Raises `UsageError` if it is too far from float32, and as `open_engine`
     does."""
     engine = open_engine(name, translator, calibrated)
-    db = agreement(engine, Findings(translator), images)
-    if db < tolerance_db(engine.precision):
-        raise UsageError(f"engine {name} is refused for this model: {_disagreement(db, engine.precision)}; take "
+    db = agreement(engine, translator, Findings(translator), images)
+    if db < declared(name).least_db:
+        raise UsageError(f"engine {name} is refused for this model: {_disagreement(db, name)}; take "
                          f"another, such as {'torch-float32' if engine.device == 'cpu' else '--device cpu'}")
     return engine
 
 
-def agreement(engine: Engine, findings: Findings, images: Images) -> float:
+def agreement(engine: Engine, translator: Translator, findings: Findings, images: Images) -> float:
     """PSNR in decibels against float32 on this machine, measured when the engine is first used with a model."""
     if engine.name == "torch-float32":
         return math.inf
     db = findings.get("db", engine.name)
     if db is None:
-        db = agreement_db(engine, images())
+        db = agreement_db(engine, translator, images())
         findings.note("db", engine.name, db)
     return db
 
 
-def _disagreement(db: float, precision: str) -> str:
+def _disagreement(db: float, name: str) -> str:
+    least = declared(name)
     return (f"its pictures are {db:.1f} dB from those in float32 (PSNR, on real images), and "
-            f"{tolerance_db(precision):g} dB is the least for {precision}")
+            f"{least.least_db:g} dB is the least for {least.precision}")
 
 
 def _other() -> str | None:

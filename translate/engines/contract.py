@@ -1,9 +1,9 @@
 """What an engine is: a way to run a generator.
 
-A file ``translate/engines/<kind>.py`` with ``NAMES`` makes engines, which are opened by name, see
+A file ``translate/engines/<kind>.py`` with ``ENGINES`` makes engines, which are opened by name, see
 `translate.engines.opening`:
 
-    NAMES: tuple[str, ...]                                  # all that the file knows, "<kind>-<what makes the pixels>"
+    ENGINES: dict[str, Declared]                            # by name, "<kind>-<what makes the pixels>"
     open_engine(name: str, translator: Translator, calibrated: bytes | None) -> Engine
 
 An engine in int8 has weights of its own, calibrated on images of the job, and its whole name ends in their digest.
@@ -11,12 +11,26 @@ An engine in int8 has weights of its own, calibrated on images of the job, and i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from translate.models.translator import Translator
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the file of an engine says of it."""
+
+    device: Literal["cpu", "cuda", "mps"]
+    """On which it computes."""
+    precision: str
+    """In which it computes: ``float32``, ``bfloat16`` or ``int8``."""
+    least_db: float
+    """Least PSNR of its 8-bit pixels against those of the model on the CPU in float32; with less it is refused.
+    60: one level in 16 pixels; 40: 2.5 levels; 33: 5.7 levels (root mean squares)."""
 
 
 class Engine(Protocol):

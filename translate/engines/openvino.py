@@ -27,6 +27,7 @@ import torch
 from torch import nn
 
 from translate.engines._trace import trace
+from translate.engines.contract import Declared
 from translate.errors import ModelError, UsageError
 from translate.models.translator import Translator
 
@@ -34,7 +35,11 @@ if TYPE_CHECKING:
     import openvino
     from torch import Tensor
 
-NAMES = ("openvino-float32", "openvino-bfloat16", "openvino-int8")
+ENGINES = {
+    "openvino-float32": Declared("cpu", "float32", least_db=60),
+    "openvino-bfloat16": Declared("cpu", "bfloat16", least_db=40),
+    "openvino-int8": Declared("cpu", "int8", least_db=33),
+}
 INT8 = "openvino-int8-"
 """What the whole name of an int8 engine begins with; the rest names the calibrated weights by their digest."""
 FILES = ("model.xml", "model.bin")
@@ -112,7 +117,7 @@ class _Compiled(nn.Module):
 
 
 def open_engine(name: str, translator: Translator, calibrated: bytes | None) -> OpenVinoEngine:
-    """The engine of one of `NAMES`, or of the whole name of an int8 engine with the weights that it names.
+    """One of `ENGINES`, or the engine of the whole name of an int8 engine with the weights that it names.
 
     Raises `UsageError` if OpenVINO is not installed or the processor has not the precision, `ModelError` if the
     weights are others.
@@ -122,7 +127,7 @@ def open_engine(name: str, translator: Translator, calibrated: bytes | None) -> 
             got = "none are there" if calibrated is None else f"those that are there are {name_of(calibrated)}"
             raise ModelError(f"engine {name!r} needs its calibrated weights, but {got}; calibrate again with a new run")
         return OpenVinoEngine(translator, "int8", calibrated)
-    return OpenVinoEngine(translator, cast("Precision", name.split("-")[1]))
+    return OpenVinoEngine(translator, cast("Precision", ENGINES[name].precision))
 
 
 def name_of(calibrated: bytes) -> str:

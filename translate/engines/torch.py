@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 
+from translate.engines.contract import Declared
 from translate.errors import UsageError
 from translate.models.threads import on_all_cores, one_thread
 from translate.models.translator import Translator
@@ -32,9 +33,13 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
-NAMES = (
-    "torch-float32", "torch-bfloat16", "torch-cuda-float32", "torch-cuda-bfloat16", "torch-mps-float32",
-)
+ENGINES = {
+    "torch-float32": Declared("cpu", "float32", least_db=60),
+    "torch-bfloat16": Declared("cpu", "bfloat16", least_db=40),
+    "torch-cuda-float32": Declared("cuda", "float32", least_db=60),
+    "torch-cuda-bfloat16": Declared("cuda", "bfloat16", least_db=40),
+    "torch-mps-float32": Declared("mps", "float32", least_db=60),
+}
 
 GPU_BATCH = 8
 """Images of one size that share a call on a GPU, which one image alone leaves mostly idle."""
@@ -107,21 +112,15 @@ class TorchEngine:
 
 
 def open_engine(name: str, translator: Translator, calibrated: bytes | None = None) -> TorchEngine:  # noqa: ARG001
-    """The engine of one of `NAMES`. Raises `UsageError` if its device is not there."""
-    device, precision = parse_name(name)
-    return TorchEngine(translator, device=device, precision=precision)
+    """One of `ENGINES`. Raises `UsageError` if its device is not there."""
+    declared = ENGINES[name]
+    return TorchEngine(translator, device=declared.device, precision=cast("Precision", declared.precision))
 
 
 def engine_name(device: Device) -> str:
     """Name of the engine that this machine has for a device. Raises `UsageError` if the device is not there."""
     picked = pick_device(device)
     return _name(picked, _pick_precision("auto", picked))
-
-
-def parse_name(name: str) -> tuple[Device, Precision]:
-    """Device and precision of an engine's name: the arguments that make the same engine on another machine."""
-    _, *device, precision = name.split("-")
-    return cast("Device", device[0] if device else "cpu"), cast("Precision", precision)
 
 
 def _name(device: str, precision: str) -> str:

@@ -22,7 +22,7 @@ from translate.datasets.folder import centre_square, image_keys, read_pixels
 from translate.datasets.layout import Source
 from translate.errors import ModelError, UsageError
 from translate.images.resize import resize
-from translate.images.tensors import to_channels, to_tensor
+from translate.images.tensors import to_tensor
 from translate.metrics.contract import Distance, OfSets, Seen, measures, measures_of, metrics
 from translate.metrics.tally import Rows, Tally, named
 from translate.models.features import open_features
@@ -307,7 +307,7 @@ def _evaluating(network: nn.Module) -> Iterator[None]:
 
 
 def _translated(translator: Translator, image: Tensor, key: str) -> Tensor:
-    output = to_channels(translator(to_channels(image, translator.in_channels)), 3)
+    output = translator.of_rgb(image)
     if not bool(output.isfinite().all()):
         raise ModelError(f"{translator.facts.reference} gives values that are not finite for {key}; "
                          "its weights are damaged or its training diverged")

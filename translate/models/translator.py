@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from translate.config import Domains, Frozen
-from translate.images.tensors import crop_back, pad_to_multiple
+from translate.images.tensors import crop_back, pad_to_multiple, to_channels
 from translate.models.contract import parse_config
 
 if TYPE_CHECKING:
@@ -95,6 +95,13 @@ class Translator:
     def __call__(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) float in [-1, 1], any H, W -> (N, out_channels, H, W) float32 in [-1, 1]."""
         return self._run(self.network, x)
+
+    def of_rgb(self, x: Tensor) -> Tensor:
+        """Like a call, from three channels to three: (N, 3, H, W) float in [-1, 1] -> (N, 3, H, W) float32.
+
+        A network that reads or writes grey sees the luma, and its output is repeated.
+        """
+        return to_channels(self(to_channels(x, self.in_channels)), 3)
 
     @torch.no_grad()
     def compat(self, x: Tensor, seed: int) -> Tensor:

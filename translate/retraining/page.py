@@ -10,7 +10,7 @@ from translate.errors import DataError
 from translate.images.codec import encode
 from translate.images.picture import Picture
 from translate.images.resize import resize
-from translate.images.tensors import to_channels, to_pixels, to_tensor
+from translate.images.tensors import to_pixels, to_tensor
 from translate.pages.retraining import Compared, Judged, RetrainingPage, SideBySide, render_retraining_page
 from translate.pages.training import spread
 from translate.provenance import versions
@@ -117,8 +117,7 @@ def _square(store: SnapshotView, image: Source, size_px: int) -> NDArray[np.uint
 
 
 def _translated(translator: Translator, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    x = to_channels(to_tensor(pixels).unsqueeze(0), translator.in_channels)
-    return to_pixels(to_channels(translator(x), 3)[0])
+    return to_pixels(translator.of_rgb(to_tensor(pixels).unsqueeze(0))[0])
 
 
 def _jpeg(pixels: NDArray[np.uint8]) -> bytes:

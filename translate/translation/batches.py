@@ -48,16 +48,18 @@ class Batches:
             if not line:
                 del self._waiting[shape]
         try:
-            results = list(self._run(torch.stack([x for x, _ in taken])))
+            answers = list(zip(taken, self._run(torch.stack([x for x, _ in taken])), strict=True))
         except torch.OutOfMemoryError:
-            for x, future in taken:
-                self._alone(x, future)
-            return
+            answers = None  # tried again below: in here the error would still hold what did not fit
         except BaseException as error:  # noqa: BLE001 - handed to each caller, who raises it
             for _, future in taken:
                 future.set_exception(error)
             return
-        for (_, future), result in zip(taken, results, strict=True):
+        if answers is None:
+            for x, future in taken:
+                self._alone(x, future)
+            return
+        for (_, future), result in answers:
             future.set_result(result)
 
     def _alone(self, x: Tensor, future: Future[Tensor]) -> None:

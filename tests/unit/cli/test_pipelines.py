@@ -33,18 +33,10 @@ def test_show_is_yaml_that_says_the_same(tmp_path):
     done = CliRunner().invoke(app, ["show", str(file)])
     assert done.exit_code == 0
     first, _, rest = done.stdout.partition("\n")
-<<<<<<< HEAD
-    shown = parse_pipeline(rest, "there")
-    assert shown.retraining.gate.margins["kid"] == 0.01, "margins that the measures declare are spelled out"
-    gate = shown.retraining.gate.model_copy(update={"margins": {}})
-    retraining = shown.retraining.model_copy(update={"gate": gate})
-    pipeline = parse_pipeline(YAML, "here")
-=======
     pipeline, shown = parse_pipeline(YAML, "here"), parse_pipeline(rest, "there")
     assert shown.retraining.gate.margins["kid"] == 0.01, "margins that the measures declare are spelled out"
     gate = shown.retraining.gate.model_copy(update={"margins": {}})
     retraining = shown.retraining.model_copy(update={"gate": gate})
->>>>>>> metrics
     assert shown.model_copy(update={"retraining": retraining}) == pipeline
     assert first == f"# digest: {pipeline.digest}"
     assert read_yaml(rest, "there")["run"]["quality"] == 92, "defaults are spelled out"

@@ -1,5 +1,6 @@
 """Which engine is taken, what is remembered of it, and that one too far from float32 is not."""
 
+import copy
 import importlib.util
 import json
 import math
@@ -18,6 +19,7 @@ from translate.engines.opening import open_engine
 from translate.engines.torch import engine_name
 from translate.errors import UsageError
 from translate.images.codec import decode
+from translate.models.translator import Translator
 
 PIXELS = decode((Path(__file__).parents[2] / "golden" / "input.png").read_bytes()).pixels
 SMALL = {"architecture": "resnet", "width": 8, "blocks": 1}
@@ -108,7 +110,15 @@ def test_agreement_is_measured_once():
 
 
 def test_float32_agrees_with_itself():
-    assert agreement_db(open_engine("torch-float32", translator(SMALL)), [PIXELS]) > 70
+    it = translator(SMALL)
+    assert agreement_db(open_engine("torch-float32", it), it, [PIXELS]) > 70
+
+
+def test_agreement_is_with_the_processor_also_where_the_engine_has_the_model_on_another_device():
+    it = translator(SMALL)
+    engine = open_engine("openvino-float32", it)
+    engine.translator = Translator(copy.deepcopy(it.network).to("meta"), it.facts)  # in the place of a GPU
+    assert agreement_db(engine, it, [PIXELS]) > 60
 
 
 def test_psnr_by_hand():

@@ -27,14 +27,15 @@ from translate.translation.core import Core
 
 file = next((shipped_folder("samples") / "photos").glob("*.jpg"))
 picture = decode(file.read_bytes())
-engine = TorchEngine(open_model("photo2monet", None), device="cpu", precision="bfloat16")
+model = open_model("photo2monet", None)
+engine = TorchEngine(model, device="cpu", precision="bfloat16")
 engine.translate(torch.zeros(1, 3, 64, 64))
 
 def others():
     return len(os.listdir("/proc/self/task")) - threading.active_count()
 
 with_its_team = others()
-agreement_db(engine, [picture.pixels])
+agreement_db(engine, model, [picture.pixels])
 work = Work(model="m", model_digest="", size=200, format="keep", quality=92, pixels="exact", engine=engine.name)
 sizes = Sizes(whole_px=10**9, sweep_bytes=None)
 with ThreadPoolExecutor(2) as pool:
