@@ -12,7 +12,6 @@ from translate.cli._figures import better, figure
 from translate.cli._options import EndpointUrl, Registry
 
 if TYPE_CHECKING:
-    from translate.library.places import Places
     from translate.metrics.evaluate import Evaluator
     from translate.registry import ModelRegistry
     from translate.registry.comparison import Comparison
@@ -41,6 +40,7 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
     """What two versions scored on the same images, and what they were made with otherwise."""
+    from translate.library.places import Places
     from translate.metrics.evaluate import Evaluator
     from translate.registry import ModelRegistry
     from translate.registry.comparison import compare as compare_models

@@ -179,4 +179,4 @@ def test_layers_prepared_for_a_size_are_kept_and_dropped_again():
     prepared = [each.count("create:cache_miss") for each in said.stdout.split("size\n")[1:]]
     assert prepared[0] > 0
     assert prepared[1] == 0, "the same size again"
-    assert prepared[-1] == prepared[0], "dropped after a hundred others"
+    assert prepared[-1] > 0, "dropped after a hundred others"
