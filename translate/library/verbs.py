@@ -171,8 +171,8 @@ def evaluate(
     ``target`` (``testB``) are the folders with images to translate and images of the target domain, with ``paired``
     answers of the same name; with ``side_by_side`` and ``manifest``, ``pairs`` is the folder or the file of the pairs,
     and ``source`` their part to translate. ``real``: a folder of other real images of the target domain. ``size``:
-    working size in pixels (default: the pipeline's crop, or 128). ``metrics``: None for all that apply, except those that need
-    thousands of images. ``judge``: the feature network.
+    working size in pixels (default: the pipeline's crop, or 128). ``metrics``: None for all that apply, except those
+    that need thousands of images. ``judge``: the feature network.
 
     Raises `DataError`, `ConfigError`, `ModelError`, `UsageError` and `StoreError`.
     """
