@@ -56,7 +56,7 @@ fuzz: install  ## Bad files and odd keys, ten minutes each; bad inputs are saved
 	$(BIN)/python -m tests.fuzz decoder $(FUZZ)
 	$(BIN)/python -m tests.fuzz keys $(FUZZ)
 
-bench: install  ## Measure it all side by side; writes the table in the README (up to an hour; BENCH="engines job")
+bench: install  ## Measure it all side by side; writes the table in docs/benchmarks.md (up to an hour; BENCH="engines job")
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 gpu: install  ## All that needs an NVIDIA GPU, in one table (minutes; exits 2 without one)

@@ -161,7 +161,7 @@ class Dispatch:
                 "have ray[default], and space for it"
             ) from error
         except RayError as error:
-            raise TranslateError(f"Ray lost a worker's answer; run again to go on: {in_one_line(error)}") from error
+            raise TranslateError(f"Ray lost a worker's answer; run again to resume: {in_one_line(error)}") from error
         call.done.add(entry.key)
         return self._record(call.attempt.unit, entry)
 

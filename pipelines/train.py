@@ -1,7 +1,7 @@
 """Training on Ray: workers of Ray Train, each with its part of every batch, around the loop of one machine.
 
 Ray finds places for the workers and connects them (gloo). What has to last goes through the training's own
-checkpoints: a worker that dies ends the others too, and all go on from there.
+checkpoints: a worker that dies ends the others too, and all resume from there.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def train(
             forget(output)
         _train_through_deaths(job, on_progress)
     except RayError as error:
-        raise ClusterError(f"Ray was lost: {in_one_line(error)}. The same command goes on from the last checkpoint"
+        raise ClusterError(f"Ray was lost: {in_one_line(error)}. The same command resumes from the last checkpoint"
                            ) from error
     finally:
         ray.shutdown()
@@ -161,7 +161,7 @@ def _train_through_deaths(job: _Job, on_progress: Listener) -> None:
             raise WorkersDiedError(
                 f"workers died {deaths} times in a row before there was a newer checkpoint than the one at {newest} "
                 f"images: {_reason(error)}. Is there memory for {job.workers} workers, and is this program installed "
-                "on every node? The same command goes on from that checkpoint"
+                "on every node? The same command resumes from that checkpoint"
             ) from error
         on_progress(job.report(newest, f"a worker died; starting again from {newest} images"))
 

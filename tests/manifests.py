@@ -1,12 +1,17 @@
-"""What ``deploy/`` holds, for tests: its documents, and every command in them."""
+"""What ``deploy/`` and ``docs/`` hold, for tests: documents, and every command in them."""
 
 import re
 import shlex
 from pathlib import Path
 
+import typer
 import yaml
 
-FOLDER = Path(__file__).parents[1] / "deploy"
+from translate.cli.app import build_app
+
+TOP = Path(__file__).parents[1]
+FOLDER = TOP / "deploy"
+GUIDES = [TOP / "README.md", TOP / "CONTRIBUTING.md", *sorted((TOP / "docs").glob("*.md"))]
 FENCED = re.compile(r"^```[a-z]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -75,8 +80,8 @@ def shown(path):
 
 
 def jobs():
-    """(where, words) of every `ray job submit` that files here and the README show."""
-    for path in [FOLDER.parent / "README.md", *sorted(FOLDER.rglob("*"))]:
+    """(where, words) of every `ray job submit` that the guides and the files in ``deploy/`` show."""
+    for path in [*GUIDES, *sorted(FOLDER.rglob("*"))]:
         for line in shown(path) if path.is_file() else []:
             if found := re.match(r"\s*(?:[A-Z_]+=\S+ )*(ray job submit .*)", line):
                 yield path.name, shlex.split(found[1])
@@ -98,3 +103,21 @@ def commands():
                 yield path.name, shlex.split(found[1], comments=True)
     for where, words in jobs():
         yield where, words[words.index("--") + 1:]
+
+
+def verb(words):
+    """(command, context, the rest) of a call of `translate`; a verb that there is not is an `AssertionError`."""
+    assert words[0] == "translate"
+    command, context = typer.main.get_command(build_app()), None
+    rest = words[1:]
+    while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
+        context = command.make_context("translate", [], parent=context, resilient_parsing=True)
+        assert rest[0] in command.commands, f"there is no verb {rest[0]!r}"
+        command, rest = command.commands[rest[0]], rest[1:]
+    return command, context, rest
+
+
+def parse(words):
+    """Parse a call as the command line does, without running it."""
+    command, context, rest = verb(words)
+    command.make_context(command.name, list(rest), parent=context)

@@ -62,7 +62,7 @@ class TrainingError(TranslateError):
     """Training gave up (for example: the loss stayed non-finite)."""
 
 class WorkersDiedError(TrainingError):
-    """Workers of a training died again and again; from its last checkpoint the same may go on."""
+    """Workers of a training died again and again; the same command resumes from the last checkpoint."""
 
 class StoreError(TranslateError):
     """Storage could not be reached or refused; not the fault of one item."""

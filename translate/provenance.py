@@ -19,10 +19,11 @@ import translate
 from translate.config import Frozen, PixelSettings, digest
 
 SCHEMA = 1
-"""Of the records under ``_translate/``; raised when a reader of the old ones would go wrong."""
+"""Version of the records under ``_translate/``. It is raised when programs that know only the old form would misread
+the new one."""
 
 PACKAGES = ("torch", "numpy", "opencv-python-headless", "pillow", "ray")
-"""Whose versions a run notes down."""
+"""The packages whose versions a run records."""
 
 
 _FIRST = ("size", "format", "quality", "pixels")
@@ -30,32 +31,32 @@ _FIRST = ("size", "format", "quality", "pixels")
 
 
 class Record(Frozen):
-    """Base of what is read back later: fields that a newer version added are passed over."""
+    """Base class of records that are read again later: fields that a newer version added are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
 class Work(PixelSettings, Record):
-    """What decides an output's pixels and its mark, given its source."""
+    """Everything that decides an output's pixels and its mark, beside its source."""
 
     model_config = Record.model_config
 
     model: str
-    """``name@version`` or the path it was read from; for people, not part of the digest. Its last part
-    stands in the mark."""
+    """``name@version``, or the path that the model was read from. For people; not part of the digest. Its last part is
+    written into the mark."""
     model_digest: str
-    """``sha256:<hex>`` of the file of the weights, see `translate.models.bundle`."""
+    """Digest of the weights' file, ``sha256:<hex>``, see `translate.models.bundle`."""
     size: int | Literal["native"] = "native"
-    """Working size: short side in pixels, or the image's own."""
+    """Working size: the short side in pixels, or ``native`` for the image's own size."""
     engine: str
     """Engine with its precision, e.g. ``torch-bfloat16``."""
     mark: str = "none"
-    """How an output says what made it: `translate.images.mark.VERSION`, and ``+`` that of
-    `translate.images.credentials` where it is signed. Runs from before there were marks recorded nothing of it."""
+    """Version of the mark in each output (`translate.images.mark.VERSION`); of signed outputs followed by ``+`` and the
+    version of the signature (`translate.images.credentials`). ``none``: made before outputs were marked."""
 
     @property
     def digest(self) -> str:
-        """``sha256:<hex>`` of everything but the model's name."""
+        """The work digest: ``sha256:<hex>`` of all fields but the model's name."""
         # A setting that was added later is left out at its default, so that earlier outputs stay the same work.
         defaults = {name: field.default for name, field in PixelSettings.model_fields.items()}
         later = {name for name, default in defaults.items() if name not in _FIRST and getattr(self, name) == default}
@@ -63,11 +64,11 @@ class Work(PixelSettings, Record):
 
     @property
     def is_signed(self) -> bool:
-        """Whether outputs have Content Credentials, see `translate.images.credentials`."""
+        """Whether outputs are signed with Content Credentials, see `translate.images.credentials`."""
         return "+" in self.mark
 
     def differences(self, other: Work) -> list[str]:
-        """What another work has otherwise, in words: ``["model: a@1 -> b@2", "format: keep -> png"]``."""
+        """How this work and another one differ, in words: ``["model: a@1 -> b@2", "format: keep -> png"]``."""
         found = []
         if self.model_digest != other.model_digest:
             before, after = self.model, other.model
@@ -84,65 +85,66 @@ class Work(PixelSettings, Record):
 
 
 class Sizes(Record):
-    """How images are translated by their size at work, in pixels; fixed by the plan, so that every worker and whoever
-    goes on with the run does the same image alike."""
+    """Which images are translated whole and which in parts, by their pixels at the working size. The plan fixes this,
+    so that every worker and every resumed run treats the same image alike."""
 
     whole_px: int
-    """Up to which an image is translated whole; larger ones in parts, with the statistics of the whole."""
+    """The largest image that is translated whole; larger ones are translated in parts, with the statistics of the
+    whole image."""
     sweep_bytes: int | None
-    """What a larger one may take; where it would take more, its statistics are those of a small copy. None: never."""
+    """Memory that an image in parts may take. If it would take more, the statistics are those of a small copy. None:
+    that never happens."""
 
 
 class Considered(Record):
-    """What became of everything that was listed; the fields but ``bytes`` add up to the keys listed."""
+    """The listed keys, counted by what is done with them. All fields but ``bytes`` add up to the number of keys."""
 
     to_do: int = 0
     """Images that the run translates."""
     up_to_date: int = 0
-    """Done by an earlier run, from the same source and by the same work."""
+    """Images that an earlier run has translated, from the same source and by the same work."""
     failed_before: int = 0
-    """Failed in an earlier run for a reason that lies in the source, which is unchanged."""
+    """Images that failed in an earlier run because of their source, which has not changed."""
     kept: int = 0
-    """Has an output that ``--overwrite never`` leaves alone."""
+    """Images that have an output which ``--overwrite never`` leaves alone."""
     beyond_limit: int = 0
-    """Would be translated but for ``--limit``."""
+    """Images that are left out because of ``--limit``."""
     not_sampled: int = 0
-    """Would be translated but for ``--sample``."""
+    """Images that are left out because of ``--sample``."""
     not_selected: int = 0
-    """Left out by ``--include`` or ``--exclude``."""
+    """Images that are left out because of ``--include`` or ``--exclude``."""
     not_image: int = 0
-    """No image's extension, or reserved (``_translate/``)."""
+    """Keys without an image's extension, and reserved ones (``_translate/``)."""
     bytes: int = 0
-    """Of the sources to do."""
+    """Size of the sources that the run translates, all together."""
 
 
 class Asked(Record):
-    """What a command asked for, beside what `PlanRecord` says anyway: asked for again, it goes on with the run."""
+    """What the command asked for, beside what `PlanRecord` has. A command that asks for the same resumes the run."""
 
     model: str
-    """As it was named: ``name`` is the champion whenever it is asked for."""
+    """The model as the user named it: ``name`` stands for whichever version is the champion."""
     device: str
     engine: str = "auto"
     settings: dict[str, int | float | str]
-    """`translate.config.Run` without ``fail_share``, which judges a run and does not change it."""
+    """The fields of `translate.config.Run` without ``fail_share``, which judges a run and does not change it."""
     include: tuple[str, ...]
     exclude: tuple[str, ...]
     keys: str | None
-    """Digest of the keys that were named one by one."""
+    """Digest of the keys that ``--keys`` named; None without ``--keys``."""
     limit: int | None
     sample: int | None
 
 
 class PlanRecord(Record):
-    """``plan.json``: what a run is going to do. It marks the plan as complete: the units are written before
-    it."""
+    """``plan.json``: what a run is going to do. It is written after the units, and so marks the plan as complete."""
 
     schema_version: int = Field(default=SCHEMA, le=SCHEMA)
     run: str
     started: str
-    """UTC, ISO 8601."""
+    """When the run began: UTC, ISO 8601."""
     pipeline: str
-    """Name of the pipeline; empty for a model run by itself."""
+    """Name of the pipeline; empty for a model that was run without one."""
     input_url: str
     output_url: str
     work: Work
@@ -151,24 +153,24 @@ class PlanRecord(Record):
     considered: Considered
     units: int
     fence: int | None = None
-    """Fencing number of the lease that the run began with; None if the store cannot lock (or the run is from before
-    there were leases)."""
+    """Fencing number of the lease that the run began with. None if the store cannot lock, and in plans of versions
+    without leases."""
     asked: Asked | None = None
-    """None in plans from before runs were gone on with."""
+    """None in plans of versions that could not resume."""
     sizes: Sizes | None = None
-    """None in plans from before large images were translated in parts."""
+    """None in plans of versions that did not translate large images in parts."""
     versions: dict[str, str]
 
 
 class RunSummary(Record):
-    """``summary.json``: totals of a finished run, written last: who finds it finds all the rest."""
+    """``summary.json``: the totals of a finished run. It is written last: where it is, everything else is there too."""
 
     schema_version: int = Field(default=SCHEMA, le=SCHEMA)
     run: str
     started: str
     finished: str
     seconds: float
-    """Wall time of translating, without planning; of a run that was gone on with, only since then."""
+    """Wall time of translating, without planning. If the run was resumed: since the last resume."""
     pipeline: str
     input_url: str
     output_url: str
@@ -182,25 +184,25 @@ class RunSummary(Record):
     """``ok + failed + skipped``."""
     ok: int
     ok_before: int = 0
-    """Of the ``ok``, those from before the run was last gone on with."""
+    """How many of the ``ok`` images were done before the last resume; 0 if the run was never resumed."""
     failed: int
     skipped: int
     codes: dict[str, int]
-    """How many failed or were skipped, by code."""
+    """Number of failed and skipped images, by code."""
     ms: dict[str, float]
     """Milliseconds spent in each stage, summed over all images and threads."""
     fence: int | None = None
-    """Fencing number of the last lease."""
+    """Fencing number of the lease that the run ended with; None if the store cannot lock."""
     versions: dict[str, str]
 
     @property
     def images_per_second(self) -> float:
-        """Translated images by wall time, since the run was last gone on with."""
+        """Translated images per second of wall time; if the run was resumed, since the last resume."""
         return (self.ok - self.ok_before) / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def failed_share(self) -> float:
-        """Of the planned images."""
+        """The share of the planned images that failed, 0 to 1."""
         return self.failed / self.planned if self.planned else 0.0
 
 
@@ -216,7 +218,7 @@ def versions() -> dict[str, str]:
 
 
 def user_name() -> str:
-    """Who runs this program, for people to read."""
+    """Name of the user who runs this program, for people to read."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

@@ -1,4 +1,4 @@
-"""Every benchmark, one after the other, and the table in the README from the lines that they print for it.
+"""Every benchmark, one after the other, and the table in docs/benchmarks.md from the lines that they print for it.
 
     python -m tests.benchmarks                    # all but gpu, up to an hour on two quiet cores
     python -m tests.benchmarks engines job        # these, their rows alone are replaced
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.benchmarks._machine import ROW, machine
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 TABLE = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- /bench -->)", re.DOTALL)
 HEAD = "| | what | measured |\n|---|---|---|\n"
 BENCHMARKS: dict[str, list[list[str]]] = {
@@ -46,7 +46,7 @@ def rows_of(subject: str) -> list[str]:
                 if line.startswith(ROW):
                     rows.append(f"| {subject} {line}")
         if process.returncode:
-            raise SystemExit(f"{script} ended with {process.returncode}; the README is as it was")
+            raise SystemExit(f"{script} ended with {process.returncode}; {PAGE.name} is as it was")
     return rows
 
 
@@ -67,16 +67,16 @@ def main() -> None:
     asked = parser.parse_args()
     if unknown := set(asked.subjects) - set(BENCHMARKS):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; choose of {', '.join(BENCHMARKS)}")
-    text = README.read_text("utf-8")
-    assert TABLE.search(text), "the README has lost its marks <!-- bench --> and <!-- /bench -->"
+    text = PAGE.read_text("utf-8")
+    assert TABLE.search(text), f"{PAGE.name} has lost its marks <!-- bench --> and <!-- /bench -->"
     measured = {}
     for subject in asked.subjects or [name for name in BENCHMARKS if name not in ONLY_IF_ASKED]:
         said = f"| {subject} | {datetime.now(UTC):%Y-%m-%d} | {machine()} |\n"
         measured[subject] = [said, *rows_of(subject)]
     new = TABLE.sub(lambda old: merged(old[0], measured), text)
-    print(TABLE.search(new)[0] if asked.dry_run else f"written to {README.name}")
+    print(TABLE.search(new)[0] if asked.dry_run else f"written to {PAGE.name}")
     if not asked.dry_run:
-        README.write_text(new, "utf-8")
+        PAGE.write_text(new, "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every benchmark says beside its numbers: the machine, and lines for the README's table."""
+"""What every benchmark says beside its numbers: the machine, and lines for the table in docs/benchmarks.md."""
 
 from __future__ import annotations
 

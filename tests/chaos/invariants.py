@@ -1,7 +1,7 @@
 """What has to hold after any run, whatever befell it: a function of what lies in both buckets, and nothing else.
 
-It reads the records by their documented form (`translate/batch/README.md`) and not by the program's own readers, which
-might err the same way as its writers. Each violation is a sentence.
+It reads the records by their documented form (`translate/records/README.md`) and not by the program's own readers,
+which might err the same way as its writers. Each violation is a sentence.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def test_stalled_server(seen):
 def test_sigterm(seen):
     first, second = seen("sigterm").said
     assert first.code == 143
-    assert f"of {IMAGES} images are done and recorded; the same command goes on with the others" in first.stdout
+    assert f"of {IMAGES} images are done and recorded; the same command resumes with the others" in first.stdout
     assert "stopping: what is in hand is finished and recorded" in first.stderr
     assert second.code == 0, second.stderr
     assert f"{IMAGES} of {IMAGES} images translated" in second.stdout

@@ -252,8 +252,8 @@ def test_the_record_says_everything_and_newer_fields_are_passed_over(store):
     with take(store, "run-1"):
         record = json.loads(store.get(lease.KEY).data)
     assert set(record) == {
-        "schema_version", "fence", "token", "run", "host", "pid", "user", "version", "expires_after_s", "held_s",
-        "released",
+        "schema_version", "fence", "token", "run", "host", "pid", "machine", "user", "version", "expires_after_s",
+        "held_s", "released",
     }
     store.put(lease.KEY, json.dumps({**record, "released": True, "fence": 41, "newer": 1}).encode())
     with take(store) as held:

@@ -1,4 +1,4 @@
-"""The README's line with `ray job submit`, as it is written there, on a real Ray cluster."""
+"""The line of docs/running.md with `ray job submit`, as it is written there, on a real Ray cluster."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def line(cluster, tmp_path):
     """The words behind ``ray``, with this test's places and another submission id."""
     # A network that takes its time: the first job is still at work when the second is there.
     registry = publish_tiny(tmp_path / "models", width=48, blocks=6)
-    [(_, *written)] = [words for where, words in jobs() if where == "README.md" and words[0] == "ray"]
+    [(_, *written)] = [words for where, words in jobs() if where == "running.md" and words[0] == "ray"]
 
     def words(job: str, *, submit: tuple[str, ...] = ()) -> list[str]:
         places = {"http://HEAD:8265": cluster.jobs_url, "photos-1": job, "s3://bucket/in/": str(tmp_path / "in"),

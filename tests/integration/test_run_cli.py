@@ -58,7 +58,7 @@ def test_a_phones_pictures_are_read_and_without_the_extra_counted_loudly(transla
     (source / "an_avif.avif").write_bytes((HEIF / "ten_bits.avif").read_bytes())
     flags = ("--input", source, "--output", output, "--fail-share", 1)
     with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "pi_heif", None)
+        patch.setitem(sys.modules, "pillow_heif", None)
         code, out, _ = translate_run(*flags)
     assert code == EXIT_OK
     assert "NOT READ: 2 HEIC images" in out
@@ -368,18 +368,18 @@ def test_a_signal_stops_gently_and_the_same_command_goes_on(translate_run, regis
             finally:
                 process.kill()
         assert process.returncode == code, err
-        assert "the same command goes on" in out
+        assert "the same command resumes" in out
         assert stopped in err
         done = len(contents(open_store(str(tmp_path / "out"))))
         assert f"stopped: {done} of 120 images" in out
         assert before < done < 120
         before = done
         (name,) = (path.name for path in (tmp_path / "out" / "_translate" / "runs").iterdir())
-        stopped = f"going on with run {name}: {done} of 120 images are done\n"
+        stopped = f"resuming run {name}: {done} of 120 images are done\n"
     code, out, _ = translate_run(*flags)
     assert code == EXIT_OK
     assert f"120 of 120 images translated, {120 - before} of them in" in out
-    assert f"went on with run {name}, where {before} were done before; what has arrived or changed since then" in out
+    assert f"resumed run {name}, where {before} were done before; what has arrived or changed since then" in out
     assert len(contents(open_store(str(tmp_path / "out")))) == 120
 
 

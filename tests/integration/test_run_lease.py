@@ -26,11 +26,13 @@ IMAGES = 240
 
 
 @contextmanager
-def started(registry, folder, expires_after_s=120):
-    """`translate run` from ``in`` to ``out`` in a process of its own."""
+def started(registry, folder, expires_after_s=120, machine=None):
+    """`translate run` from ``in`` to ``out`` in a process of its own; ``machine``: as if on another one."""
     code = (
         "from translate.records import lease; from translate.cli.app import main\n"
-        f"lease.EXPIRES_AFTER_S = {expires_after_s}\nmain()"
+        f"lease.EXPIRES_AFTER_S = {expires_after_s}\n"
+        + (f"lease.this_machine = lambda: {machine!r}\n" if machine else "")
+        + "main()"
     )
     flags = ["--input", f"{folder}/in", "--output", f"{folder}/out", "--executor", "local"]
     command = [sys.executable, "-c", code, "run", "--model", "tiny", "--registry", registry, *flags]
@@ -73,9 +75,26 @@ def test_of_two_runs_at_once_one_does_it_and_the_other_exits_5(registry, tmp_pat
     assert held(tmp_path).lease.released
 
 
-def test_a_killed_run_keeps_the_next_out_until_its_lease_expires(registry, tmp_path):
+def test_a_run_that_was_killed_on_this_machine_keeps_nobody_out(registry, tmp_path):
     fill(open_store(str(tmp_path / "in")), IMAGES, height=200, width=300)
     with started(registry, tmp_path) as first:
+        wait_for(tmp_path, 5, first)
+        first.send_signal(signal.SIGSTOP)
+        with started(registry, tmp_path) as second:
+            _, err = second.communicate(timeout=200)
+        assert second.returncode == EXIT_LOCKED, "a process that only stands still is there"
+        first.send_signal(signal.SIGKILL)
+        first.communicate(timeout=60)
+    with started(registry, tmp_path) as third:
+        out, err = third.communicate(timeout=200)
+    assert third.returncode == EXIT_OK, err
+    assert f"{IMAGES} of {IMAGES} images translated, " in out
+    assert (held(tmp_path).lease.fence, held(tmp_path).lease.released) == (2, True)
+
+
+def test_a_run_that_was_killed_on_another_machine_keeps_the_next_out_until_its_lease_expires(registry, tmp_path):
+    fill(open_store(str(tmp_path / "in")), IMAGES, height=200, width=300)
+    with started(registry, tmp_path, machine="another") as first:
         wait_for(tmp_path, 5, first)
         first.send_signal(signal.SIGKILL)
     left = held(tmp_path)

@@ -46,7 +46,7 @@ def test_the_first_signal_drains_and_a_second_one_ends_at_once(place):
         out, err = process.communicate(timeout=300)
     assert process.returncode == 143, err
     done = len(contents(open_store(str(place / "out"))))
-    assert f"stopped: {done} of {IMAGES} images are done and recorded; the same command goes on" in out
+    assert f"stopped: {done} of {IMAGES} images are done and recorded; the same command resumes" in out
     assert "once more stops at once" in err
     with start(place) as process:
         wait_for_more(place, process)

@@ -1,4 +1,4 @@
-"""The same command after any end goes on with the run that it began: plan, model, engine, and nothing twice."""
+"""The same command after any end resumes the run that it began: plan, model, engine, and nothing twice."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_after_a_kill_the_same_command_finishes_that_run(command, registry, tmp_
 
     code, out, _ = command(*flags, "--dry-run")
     assert code == EXIT_OK
-    assert f"goes on with run {name}, which is not finished: {120 - len(before)} of 120 images are left" in out
+    assert f"resumes run {name}, which is not finished: {120 - len(before)} of 120 images are left" in out
     assert json.loads(command(*flags, "--dry-run", "--json")[1])["resumes"] == name
     code, out, err = command(*flags, "--json")
     assert code == EXIT_OK, err
@@ -153,7 +153,7 @@ def test_without_its_model_it_says_so(registry, stores, tmp_path):
     source, output = stores
     do(prepare(make_job(source, output, registry)), 5)
     (name,) = run_names(output)
-    words = rf"run {name} in .* is not finished, and can't go on as it began \("
+    words = rf"run {name} in .* is not finished, and can't be resumed as it began \("
     with pytest.raises(WorkDigestError, match=words + r"no model 'tiny@1'.*--overwrite stale"):
         prepare(make_job(source, output, str(tmp_path)))
     other = publish_tiny(tmp_path / "other", seed=3)

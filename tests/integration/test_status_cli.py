@@ -150,7 +150,7 @@ def test_a_run_that_was_killed(command, registry, tmp_path):
     code, out, err = command("status", output.url)
     assert (code, out.splitlines()[0]) == (EXIT_OK, f"run {name}: unfinished")
     assert "h 0 min ago" in out
-    assert "the same `translate run` command goes on" in err
+    assert "the same `translate run` command resumes it" in err
 
     done = read_status(output, name).totals.ok
     code, out, _ = command("report", output.url)

@@ -1,6 +1,6 @@
-"""The README's table of benchmarks: what is measured again replaces its own rows, and nothing else."""
+"""The table of benchmarks: what is measured again replaces its own rows, and nothing else."""
 
-from tests.benchmarks.__main__ import HEAD, README, TABLE, merged
+from tests.benchmarks.__main__ import HEAD, PAGE, TABLE, merged
 
 
 def test_some_subjects_are_made_anew_and_the_others_stay():
@@ -10,5 +10,5 @@ def test_some_subjects_are_made_anew_and_the_others_stay():
         HEAD + "| engines | b | 2 |\n| job | a | 3 |\n| job | c | 4 |\n")
 
 
-def test_the_readme_has_a_place_for_it():
-    assert len(TABLE.findall(README.read_text("utf-8"))) == 1
+def test_the_page_has_a_place_for_it():
+    assert len(TABLE.findall(PAGE.read_text("utf-8"))) == 1

@@ -9,7 +9,7 @@ SIZES = {"short_side_px": [32, 32], "crop_px": 32}
 
 
 def test_folders_are_written_as_they_were_before_other_layouts():
-    """A key more would change the digest, and trainings begun before could not be gone on with."""
+    """A key more would change the digest, and trainings begun before could not be resumed."""
     data = validate(Data, {**SIZES, "kind": "paired", "a": "train/ink", "b": "train/render"}, "here")
     assert canonical_json(data.model_dump(mode="json")) == (
         '{"a":"train/ink","answers_a":null,"answers_b":null,"b":"train/render","channels_a":3,"channels_b":3,'

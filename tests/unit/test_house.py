@@ -27,7 +27,7 @@ BORDERS = {
     "albumentations": ("translate/images/augment.py",), "pyarrow": ("translate/datasets/_manifest.py",),
     "openvino": ("translate/engines/openvino.py",), "nncf": ("translate/engines/calibration.py",),
     "onnx": ("translate/engines/export.py",),
-    "c2pa": ("translate/images/credentials.py",), "pi_heif": ("translate/images/formats/heic.py",),
+    "c2pa": ("translate/images/credentials.py",), "pillow_heif": ("translate/images/formats/heic.py",),
     "simplejpeg": ("translate/images/formats/jpeg.py",),
     "ray": ("pipelines/",), "pipelines": ("pipelines/",),
     "prometheus_client": ("translate/cli/_prometheus.py",),

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from translate.records.manifest import Item, Unit
 
 DEATHS_OF_ONE_IMAGE = 2
-"""So often a process dies over an image before it is given up."""
+"""After so many deaths of a process over one image, the image fails."""
 START_TIMEOUT_S = 300.0
-"""In which a child loads the model."""
+"""Time that a child process has to load the model."""
 
 _log = logging.getLogger(__name__)
 

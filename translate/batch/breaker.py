@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from translate.records.ledger import Entry
 
 IN_A_ROW = 3
-"""Images that only the store has failed."""
+"""So many images in a row that failed because of the store end the run."""
 INTERNAL = "internal."
-"""What the code of an image begins with whose failure nobody foresaw; the stage follows."""
+"""First part of the code of an image that failed by an unforeseen exception; the stage follows."""
 INTERNAL_IN_A_ROW = 10
-"""Images with such a failure: then it is not the images' fault."""
+"""So many such failures in a row end the run: then the images are not to blame."""
 _ERRORS: dict[str | None, type[StoreError]] = {"store.access": AccessError, "store.unavailable": UnavailableError}
 
 
 class Breaker:
-    """Holds back what a store has failed until it is known whose trouble it is."""
+    """Holds back images that a store has failed until it is known whether the store or the image is to blame."""
 
     def __init__(self) -> None:
         self._held: list[Entry] = []
         self._in_a_row = 0
 
     def passed(self, entry: Entry) -> list[Entry]:
-        """The entries that are certain now that this one has come, in their order.
+        """Take the next entry; returns the entries that can be recorded now, in their order.
 
         Raises `AccessError` or `UnavailableError`, as the last of `IN_A_ROW` says, and `TranslateError` after
         `INTERNAL_IN_A_ROW` failures that nobody foresaw.
@@ -54,6 +54,6 @@ class Breaker:
         return []
 
     def rest(self) -> list[Entry]:
-        """Those that wait, when no others will come."""
+        """The entries that are still held back, when no others will come."""
         certain, self._held = self._held, []
         return certain

@@ -1,4 +1,4 @@
-"""What keeps a plan from being carried out: places, keys and works that get into each other's way."""
+"""What keeps a plan from being carried out: places, keys and works that collide."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _root(store: ObjectStore) -> str:
 
 
 class Collisions:
-    """Sources of one output, found as they pass in key order.
+    """Finds sources that map to the same output, while they pass in key order.
 
     They differ in the extension alone, so they all begin with the same stem and a dot; and keys that begin alike stand
     together. Held are the stems that the last key begins with.
@@ -71,7 +71,7 @@ class Collisions:
                 self._found.append(f"{first!r} and {item.key!r} -> {item.output_key!r}")
 
     def refuse(self, work: Work) -> None:
-        """Raise `UsageError` if there are any."""
+        """Raise `UsageError` if sources collide."""
         if not self._count:
             return
         keep = "" if work.format == "keep" else ", or use --format keep"
@@ -83,19 +83,19 @@ class Collisions:
 
 
 class OtherWork:
-    """Outputs that were made by other work."""
+    """Counts outputs that were made by other work."""
 
     def __init__(self) -> None:
         self._count = 0
         self._first: Past | None = None
 
     def note(self, past: Past) -> None:
-        """Count one."""
+        """Count an output of other work."""
         self._count += 1
         self._first = self._first or past
 
     def refuse(self, notebook: Notebook, work: Work) -> None:
-        """Raise `WorkDigestError` if there are any, naming what differs in the first one."""
+        """Raise `WorkDigestError` if there are such outputs; it names what differs in the first one."""
         if self._first is None:
             return
         differences = "; ".join(notebook.works[self._first.work_digest].differences(work))

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from translate.translation.core import Core
 
 TRIES = 8
-"""Images looked at; those that can't be translated cost nothing."""
+"""How many images are tried; those that can't be translated do not count."""
 MEASURED = 3
-"""Images that are timed, behind one that warms up: kernels are chosen and memory is taken for the first."""
+"""How many images are timed, after one that warms up: the first chooses kernels and takes memory."""
 ENOUGH_S = 10.0
-"""Large images are not waited for any longer."""
+"""After so many seconds no further image is timed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Estimate:
     """An expected time and what it rests on."""
 
     seconds: float | None
-    """None if nothing could be measured."""
+    """Expected wall time; None if nothing could be measured."""
     basis: str
 
 
@@ -65,7 +65,7 @@ def estimate(prepared: Prepared) -> Estimate:
 
 
 def _seconds(prepared: Prepared, core: Core, item: Item) -> float:
-    """What an image costs this machine; getting and putting go on meanwhile, and are not counted."""
+    """Seconds that an image takes on this machine, without getting and putting, which happen at the same time."""
     data = get(prepared.job.source, item)
     start = time.perf_counter()
     core.make(lambda: data, len(data), item.format)

@@ -1,4 +1,4 @@
-"""Who does the units of a run: the contract, the executor of one machine, and how others are found.
+"""Executors do the units of a run: their contract, the executor of one machine, and how others are found.
 
 Another executor is a class named by an entry point of the group ``translate.executors``; it is built with the
 `Workers` asked for, and says by ``engine_name(device)`` what they compute with.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 GROUP = "translate.executors"
 AUTO_RAY_IMAGES = 200
-"""``auto`` takes Ray from so many images on: below, starting it costs more than it brings."""
+"""From so many images on ``auto`` takes Ray; for fewer, starting Ray costs more than it brings."""
 
 Finished = tuple["Unit", list["Entry"]]
 
@@ -41,7 +41,7 @@ class Executor(Protocol):
 
     @property
     def workers(self) -> int:
-        """How many models work at once; after a run the most that there were."""
+        """How many workers there are; after a run the most that there were at once."""
         ...
 
     def run(

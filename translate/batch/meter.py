@@ -1,4 +1,4 @@
-"""What a process has done over all its runs, in numbers that only grow: for whoever measures it from outside."""
+"""What a process has done over all its runs, in numbers that only grow, for monitoring (Prometheus)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The numbers at one moment. None is unknown."""
+    """The numbers at one moment; None where a number is unknown."""
 
     planned: int = 0
     images: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """How many by outcome and code (empty if ok)."""
+    """Number of images by (outcome, code); the code is empty if ok."""
     stage_s: Mapping[str, float] = field(default_factory=dict)
     """Seconds that images spent in each stage, added up over threads and workers."""
     read_bytes: int | None = None
-    """Of the sources of images that are ok."""
+    """Size of the sources of all images that are ok."""
     written_bytes: int | None = None
     workers: int | None = None
     last_success_s: float | None = None
@@ -34,7 +34,7 @@ class Measured:
 
 
 class Meter:
-    """Counts while runs go on; may be read from another thread."""
+    """Counts while runs are at work; may be read from another thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,7 +46,7 @@ class Meter:
 
     @contextmanager
     def running(self, planned: int, executor: Executor) -> Iterator[None]:
-        """A run over so many images, until the block ends."""
+        """Count a run over so many images, until the block ends."""
         with self._lock:
             self._planned += planned
             self._executor = executor
@@ -57,7 +57,7 @@ class Meter:
                 self._executor = None
 
     def add(self, entry: Entry) -> None:
-        """An image came to its end."""
+        """Count the outcome of an image."""
         with self._lock:
             self._images[entry.outcome, entry.code] += 1
             self._read_bytes += entry.source_bytes
@@ -66,7 +66,7 @@ class Meter:
                 self._stage_s[stage] += ms / 1000
 
     def succeed(self) -> None:
-        """A run was finished, or nothing was to do."""
+        """Note that a run was finished, or that there was nothing to do."""
         with self._lock:
             self._last_success_s = time.time()
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 CACHE_KIB = 64 * 1024
 """Memory for the pages of the database."""
 _BATCH = 10_000
-"""Rows that are written together, and so held in memory."""
+"""How many rows are held in memory and written together."""
 
 _TABLES = """
 PRAGMA journal_mode = OFF;
@@ -63,11 +63,11 @@ class Notebook:
 
     def __init__(self) -> None:
         self.works: dict[str, Work] = {}
-        """What made the past, by digest; what made the latest of it last."""
+        """The works of earlier runs, by digest; that of the latest run is last."""
         self._digests: list[str] = []
-        """Of the same, by the number that stands for each in the table: a digest is longer than most keys."""
+        """Their digests; the table holds the index, as a digest is longer than most keys."""
         self.finished_to = ""
-        """The run up to which all are finished and in the past; later ones are to be looked at, maybe again."""
+        """Name of a run: it and all before it are finished and noted here. Later ones have to be read, maybe again."""
         self.has_unfinished = False
         """Whether a run began and did not end: it may have written outputs that it did not record."""
         with _room():
@@ -76,7 +76,7 @@ class Notebook:
         weakref.finalize(self, self._rows.close)
 
     def note_past(self, entries: Iterable[Entry], work: Work, work_digest: str) -> None:
-        """Take the outcomes of a later run; skipped items say nothing new and are passed over."""
+        """Note the outcomes of the next run; skipped items say nothing new and are left out."""
         if work_digest not in self.works:
             self._digests.append(work_digest)
         self.works[work_digest] = self.works.pop(work_digest, work)  # to the end
@@ -88,27 +88,27 @@ class Notebook:
         ))
 
     def forget_plan(self) -> None:
-        """Keep the past alone, for another plan."""
+        """Forget all but the past, to make another plan."""
         with _room():
             self._rows.execute("DELETE FROM outputs")
             self._rows.execute("DELETE FROM planned")
 
     def note_outputs(self, infos: Iterable[ObjectInfo]) -> None:
-        """Take what exists at the destination."""
+        """Note what exists at the destination."""
         self._write("INSERT OR IGNORE INTO outputs VALUES (?, ?)", ((_pack(info.key), info.etag) for info in infos))
 
     def note_planned(self, items: Iterable[Item]) -> None:
-        """Take items to do, behind those that are there."""
+        """Add items to do, after those that are there."""
         self._write("INSERT INTO planned VALUES (NULL, ?, ?, ?, ?, ?)", (
             (_pack(item.key), item.etag, item.size_bytes, _pack(item.output_key), item.format) for item in items
         ))
 
     def has_past(self) -> bool:
-        """Whether there is any history."""
+        """Whether earlier runs have recorded anything."""
         return self._one("SELECT 1 FROM past LIMIT 1") is not None
 
     def past(self, key: str) -> Past | None:
-        """What became of a source the last time; None if it was never done."""
+        """The latest outcome of a source; None if there is none."""
         columns = "etag, output, output_etag, outcome, code, work"
         row = self._one(f"SELECT {columns} FROM past WHERE key = ?", _pack(key))  # noqa: S608 - columns of ours
         if row is None:
@@ -155,9 +155,9 @@ class Notebook:
 
 
 def note_history(store: ObjectStore, notebook: Notebook, listener: Listener = silent) -> None:
-    """Take down the ledgers of every run at a destination, in the order of the runs: the later outcome counts.
+    """Note the ledgers of all runs at a destination, in their order: the later outcome counts.
 
-    What a notebook has of finished runs is not read again.
+    Finished runs that the notebook has already are not read again.
     """
     done, unbroken = 0, True
     for run in run_names(store, after=notebook.finished_to):

@@ -1,4 +1,4 @@
-"""What lies in an input beside images: nothing is done about it, but it is said, because it may be meant as some."""
+"""What lies in an input beside images. The user is told what there is: it may be images by another name."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from translate.images.codec import extension
 
 NAMES = 5
-"""Keys that are named."""
+"""How many keys are named."""
 KINDS = 100
-"""Extensions that are counted one by one: a million numbered files may have a million of them."""
+"""How many extensions are counted one by one: a million numbered files may have a million of them."""
 
 
 @dataclass
@@ -18,12 +18,12 @@ class Others:
     """Keys that are not named like an image, counted in bounded memory."""
 
     extensions: Counter[str] = field(default_factory=Counter)
-    """By extension with its dot, lower case; ``""`` without one, ``"..."`` for those beyond `KINDS`."""
+    """Number of keys by extension, with its dot, lower case; ``""`` without one, ``"..."`` for those beyond `KINDS`."""
     names: list[str] = field(default_factory=list)
-    """The first of them."""
+    """The first keys."""
 
     def note(self, key: str) -> None:
-        """Count one."""
+        """Count a key."""
         kind = extension(key)
         known = kind in self.extensions or len(self.extensions) < KINDS
         self.extensions[kind if known else "..."] += 1
@@ -32,6 +32,6 @@ class Others:
 
     @property
     def words(self) -> str:
-        """``12 .txt, 3 .mp4, 1 without extension``; the most first."""
+        """In words, most frequent first: ``12 .txt, 3 .mp4, 1 without extension``."""
         special = {"": "without extension", "...": "of other extensions"}
         return ", ".join(f"{count:,} {special.get(kind, kind)}" for kind, count in self.extensions.most_common())

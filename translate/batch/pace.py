@@ -12,13 +12,13 @@ import threading
 from collections import deque
 
 RECENT = 32
-"""Images that count: a run may go from small pictures to large ones."""
+"""How many of the last images count: pictures may become larger or smaller during a run."""
 LATE = 0.9
-"""An image as slow as the slowest tenth still has to come in time."""
+"""Images as slow as the slowest tenth still have to be ready in time."""
 LEAST_READY = 2
-"""Images beyond what the times ask for: they come in jerks."""
+"""So many images more than the times ask for, because they do not come evenly."""
 MOST = 32
-"""Threads of a worker, and the connections of its S3 client. More would only wait for Python's lock."""
+"""Most threads of a worker, and connections of its S3 client. More would only wait for Python's lock."""
 TRANSLATE = "translate"
 """The stage inside the network; every other one is outside."""
 

@@ -1,4 +1,4 @@
-"""What is there to do: the listing of the input against what earlier runs did, item by item.
+"""What a run has to do: the listing of the input is compared with what earlier runs did, key by key.
 
 No request per object (but for ``--keys``): one listing of each side and the ledgers. Nothing that grows with the
 number of keys is held in memory (but ``--keys`` themselves): see `translate.batch.notebook`.
@@ -34,7 +34,7 @@ Overwrite = Literal["changed", "stale", "never", "always"]
 Verdict = Literal["to_do", "up_to_date", "failed_before", "kept", "other_work"]
 
 HEADS_AT_ONCE = 16
-"""Requests at a time for keys that were asked for one by one."""
+"""How many keys of ``--keys`` are looked up at the same time."""
 REPORT_KEYS = 1000
 
 
@@ -44,8 +44,9 @@ class Selection:
     ``/``."""
 
     include: tuple[str, ...] = ()
-    """Only these; empty means all."""
+    """Patterns of keys that count; empty: all keys."""
     exclude: tuple[str, ...] = ()
+    """Patterns of keys that do not count."""
     keys: tuple[str, ...] | None = None
     """Exactly these keys, instead of a listing."""
     limit: int | None = None
@@ -67,7 +68,7 @@ class Plan:
     """Goes through the items from the first, in key order; never all in memory."""
     considered: Considered
     others: Others = field(default_factory=Others)
-    """What else lies in the input."""
+    """What lies in the input beside images."""
 
     @property
     def count(self) -> int:

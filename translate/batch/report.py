@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 12
 SAMPLE_PX = 640
-"""Longer side of a picture on the page."""
+"""Longer side of a picture on the page, in pixels."""
 SAMPLE_QUALITY = 85
 
 
@@ -31,7 +31,7 @@ class Highlights:
 
     failures: list[Failure] = field(default_factory=list)
     unread: Counter[str] = field(default_factory=Counter)
-    """By format: how many were not read because an extra package is not installed."""
+    """How many images were not read because an extra package is not installed, by format."""
     _kept: list[Entry] = field(default_factory=list)
     _stride: int = 1
     _seen: int = 0
@@ -54,7 +54,7 @@ class Highlights:
 
     @property
     def successes(self) -> list[Entry]:
-        """At most `SAMPLES`, spread over all, in key order."""
+        """At most `SAMPLES` successful entries, spread over all, in key order."""
         step = max(1, -(-len(self._kept) // SAMPLES))
         return sorted(self._kept[::step], key=lambda entry: entry.key)
 

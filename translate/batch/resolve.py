@@ -38,11 +38,11 @@ class Resolved:
 
     task: Task
     engine: Engine
-    """Of this process; workers elsewhere may have another, see `RunRequest.engine`."""
+    """Engine of this process; workers elsewhere may have another, see `RunRequest.engine`."""
     why_engine: str
-    """Why this one, in a line; empty where there was nothing to choose."""
+    """Why this engine was chosen, in a line; empty where there was no choice."""
     calibrated: bytes | None
-    """Its weights, if they were calibrated just now."""
+    """The engine's weights, if they were calibrated just now."""
 
 
 def resolve(job: RunRequest, past: Callable[[], Iterable[Work]] = tuple) -> Resolved:
@@ -120,7 +120,7 @@ def _in_int8(job: RunRequest, translator: Translator, alike: Sequence[str]) -> _
 def resolve_as_planned(job: RunRequest, record: PlanRecord) -> tuple[Task, Engine]:
     """Load the model of an unfinished run, on the engine that it began with.
 
-    Raises `WorkDigestError` if either is not to be had.
+    Raises `WorkDigestError` if the model or the engine cannot be had.
     """
     job = replace(job, model=record.work.model)
     try:
@@ -133,7 +133,7 @@ def resolve_as_planned(job: RunRequest, record: PlanRecord) -> tuple[Task, Engin
         problems = [str(error)]
     if problems:
         raise WorkDigestError(
-            f"run {record.run} in {job.output.url} is not finished, and can't go on as it began "
+            f"run {record.run} in {job.output.url} is not finished, and can't be resumed as it began "
             f"({'; '.join(problems)}). Bring back the model or the kind of machine that it began with; or say "
             "--overwrite stale to begin anew and make what is there anew too, or --overwrite never to keep what is "
             "there and fill the gaps"

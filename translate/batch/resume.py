@@ -1,4 +1,4 @@
-"""Going on with a run that was killed or stopped: its plan, and what of it is not recorded yet.
+"""Resuming a run that was killed or stopped: its plan, and what is not recorded yet.
 
 A plan holds what was asked for, so the same command finds its own unfinished run; another command leaves it alone.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A run that is to be gone on with, and what of it is recorded."""
+    """A run that is to be resumed, and what it has recorded so far."""
 
     record: PlanRecord
     totals: Totals
@@ -61,7 +61,7 @@ def find(job: RunRequest, after: str = "") -> PlanRecord | None:
     """The newest unfinished run at the destination, if the job asks for the same; else None.
 
     Runs up to ``after`` are known to be finished. Not where the store cannot lock: that run may be at work. Nor where
-    a later run did other work: going on would put older pictures in the place of newer ones.
+    a later run did other work: resuming would put older pictures in the place of newer ones.
     """
     later: set[str] = set()
     for run in reversed(list(run_names(job.output, after=after))):

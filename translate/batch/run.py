@@ -1,7 +1,7 @@
 """The batch job from plan to commit; read `run` from top to bottom.
 
 Write, then mark: units, plan.json, then per finished unit its ledger segment, then report.html and
-summary.json. All of it under the lease of the output. A run that died is gone on with, see `translate.batch.resume`.
+summary.json. All of it under the lease of the output. A run that died is resumed, see `translate.batch.resume`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Prepared:
     seen: Seen | None = None
     """The lease of the output from before the planning; None if the plan is only to be looked at."""
     begun: Begun | None = None
-    """The unfinished run that this goes on with; None for a new run."""
+    """The unfinished run that this job resumes; None for a new run."""
     why_engine: str = ""
     """Why this engine, in a line; empty where there was nothing to choose."""
     calibrated: bytes | None = None
@@ -67,12 +67,12 @@ class Prepared:
 
     @property
     def left(self) -> int:
-        """How many images there are to do."""
+        """How many images are still to be translated."""
         return self.plan.count - (self.begun.totals.count if self.begun else 0)
 
     @property
     def after_death(self) -> bool:
-        """Whether this goes on with a run whose process died: it has not given its lease back."""
+        """Whether this job resumes a run whose process died, which shows in its lease: it was not given back."""
         lease = self.seen.lease if self.seen else None
         return self.begun is not None and lease is not None and not lease.released
 
@@ -91,9 +91,9 @@ class Ended:
     totals: Totals
     planned: int
     begun: Begun | None = None
-    """What had been done before, if the run was gone on with."""
+    """What had been done before the resume; None for a new run."""
     failures: tuple[Failure, ...] = ()
-    """The first of those that failed."""
+    """The first images that failed."""
     unread: Mapping[str, int] = field(default_factory=dict)
     """See `Highlights.unread`."""
 
@@ -107,7 +107,7 @@ def prepare(
     ``listener`` hears of long listings. ``notebook``: that of an earlier plan at this destination, whose run has ended,
     so that finished runs are not read again. With ``plan_only`` it does not matter who writes to the output, and the
     plan cannot be run. Raises `UsageError` and `WorkDigestError` as `translate.batch.planning` does, and if an
-    unfinished run can't go on as it began; `LockedError` if another run writes to the output; `ModelError`;
+    unfinished run can't be resumed as it began; `LockedError` if another run writes to the output; `ModelError`;
     `StoreError`.
     """
     if job.same_place:
@@ -179,7 +179,7 @@ def run(
 
 
 def _with_sizes(prepared: Prepared, executor: Executor) -> Prepared:
-    """Workers elsewhere are given memory for pictures that are not large."""
+    """Workers on other machines get memory for ordinary pictures only, so there fewer are translated whole."""
     from translate.translation.core import LARGE_PIXELS  # loads torch, which takes seconds
 
     if executor.name == "local" or prepared.begun:

@@ -1,4 +1,4 @@
-"""A few of a job's images, read while it is planned: to measure engines with, and to calibrate int8 on."""
+"""Some of a job's images, read while it is planned, to measure engines and to calibrate int8."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 COUNTED = 5000
-"""As many are counted at most: more do not change which engine is worth its start."""
+"""Images are counted up to this number: more do not change which engine is worth its start."""
 MEASURED = 3
-"""Images to measure and compare engines with."""
+"""How many images engines are measured and compared with."""
 TRIED = 4
-"""Times as many are tried, as some may be no images."""
+"""So many times more keys are tried, as some may be no readable images."""
 
 
 def count_images(source: ObjectStore, selection: Selection) -> int:
@@ -47,7 +47,7 @@ def first_images(job: RunRequest, work: Work) -> list[Pixels]:
 
 
 def spread_images(job: RunRequest, work: Work, count: int) -> list[Pixels]:
-    """About ``count`` of a job's images, evenly spread over its listing, likewise."""
+    """About ``count`` of a job's images, evenly spread over its listing, in the form of `first_images`."""
     kept: list[str] = []
     step = 1
     for number, key in enumerate(_keys(job.source, job.selection)):
@@ -61,7 +61,7 @@ def spread_images(job: RunRequest, work: Work, count: int) -> list[Pixels]:
 
 
 def shipped_images(job: RunRequest, work: Work) -> list[Pixels]:
-    """Some of the shipped samples, likewise."""
+    """Some of the shipped samples, in the form of `first_images`."""
     files = sorted(shipped_folder("samples").glob("photos/*.jpg"))[:MEASURED]
     return [_at_working_size(job, work, path.read_bytes()) for path in files]
 
@@ -84,7 +84,7 @@ def _at_working_size(job: RunRequest, work: Work, data: bytes) -> Pixels:
 
 
 def limits_of(job: RunRequest) -> Limits:
-    """Beyond which an image is refused undecoded."""
+    """The limits beyond which an image is refused undecoded."""
     return Limits(max_pixels=int(job.settings.max_megapixels * 1_000_000))
 
 

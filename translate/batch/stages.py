@@ -32,7 +32,7 @@ def get(store: ObjectStore, item: Item) -> bytes:
 
 
 def metadata_of(item: Item, work: Work, digest: str) -> dict[str, str]:
-    """What lies beside an output in stores that keep such; ``digest`` is that of the output's bytes."""
+    """Metadata that is stored with an output, where the store has metadata; ``digest``: of the output's bytes."""
     return {
         "translate-source-etag": item.etag,
         "translate-work-digest": work.digest,
@@ -55,7 +55,7 @@ def put(
 
 
 def _the_same(store: ObjectStore, key: str, data: bytes) -> ObjectInfo | None:
-    """What is there, if it is these very bytes: ours, of a run or worker that died before it was recorded."""
+    """The object that is there, if it has these very bytes: then we made it, and died before it was recorded."""
     try:
         there = store.get(key)
     except NotFoundError:  # removed meanwhile

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from translate.stores.contract import ObjectInfo, ObjectStore
 
 SETTLED_S = 5.0
-"""A file that was written to since is taken for one that is still being copied."""
+"""A file that was written to within so many seconds may still be being copied."""
 CLOCKS_S = 60.0
 """A file may seem to come so far from the future where machines share a folder. From further, its time was set on
 purpose, or by a camera."""
@@ -35,12 +35,12 @@ class SettledFolder(FileStore):
 
 
 def settled(store: ObjectStore) -> ObjectStore:
-    """The store as a watch sees it: a put to S3 is there or not, a file in a folder may be half there."""
+    """The store as a watch reads it: without half-written files. (On S3 a put is there or not.)"""
     return SettledFolder(store.root) if isinstance(store, FileStore) else store
 
 
 def fingerprint(store: ObjectStore, selection: Selection) -> str:
-    """Digest of everything in an input that counts, by its listing: the same again, nothing has arrived or changed."""
+    """Digest of an input's listing. If it is the same as before, nothing has arrived or changed."""
     seen = hashlib.sha256()
     for info in store.list():
         if has_image_extension(info.key) and not info.key.startswith(RESERVED) and selection.matches(info.key):
@@ -49,7 +49,7 @@ def fingerprint(store: ObjectStore, selection: Selection) -> str:
 
 
 class Pause:
-    """How long to wait for the next round: longer and longer while rounds bring nothing but trouble."""
+    """How long to wait for the next round; longer and longer while rounds only fail."""
 
     def __init__(self, every_s: float) -> None:
         self._every_s = every_s
@@ -57,9 +57,9 @@ class Pause:
 
     @property
     def seconds(self) -> float:
-        """The next pause: twice as long after each trouble, up to `LONGEST_PAUSE_S`."""
+        """The next pause, in seconds: twice as long after each failure, up to `LONGEST_PAUSE_S`."""
         return min(self._every_s * 2.0**self._troubles, max(self._every_s, LONGEST_PAUSE_S))
 
     def note(self, *, trouble: bool) -> None:
-        """Take down how a round went."""
+        """Note how a round went."""
         self._troubles = min(self._troubles + 1, 64) if trouble else 0

@@ -1,6 +1,6 @@
 """One core and the stores around it, overlapped: what each worker of any executor runs.
 
-Every image is done by one thread from end to end, so that getting, decoding, encoding and putting go on beside the
+Every image is done by one thread from end to end, so that getting, decoding, encoding and putting overlap with the
 network. How many images are in hand follows from the stages' times (`translate.batch.pace`), and is bounded by the
 memory of their pixels and files (`translate.translation.allowance`). Entries come out in the order of the items.
 """
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from translate.stores.contract import ObjectStore
 
 AHEAD = 256
-"""Images that may be done, or in hand, behind one that takes long: their outcomes wait for its own."""
+"""How many images may be done, or in hand, behind one that takes long; their outcomes wait for its outcome."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Task:
     source: ObjectStore
     output: ObjectStore
     model: str
-    """For `translate.registry.open_model`."""
+    """The model, as `translate.registry.open_model` takes it."""
     registry_url: str | None
     work: Work
     limits: Limits
@@ -128,7 +128,7 @@ class Worker:
     def do(self, item: Item) -> Entry | None:
         """One image through all stages; what fails on this image alone is its outcome.
 
-        An exception that nobody foresaw is an outcome, too (``internal.<stage>``): the other images go on.
+        An exception that nobody foresaw is an outcome, too (``internal.<stage>``); the other images continue.
         None if the work was stopped before the network began with it, while a large image was being translated, or
         while a store was away.
         """

@@ -14,9 +14,9 @@ class Workers:
     """Bounds of the number of workers at once; picklable."""
 
     least: int | None = None
-    """None: the executor decides."""
+    """The least number of workers; None: the executor decides."""
     most: int | None = None
-    """None: as many as there are places for; equal to ``least`` for a fixed number."""
+    """The largest number of workers, equal to ``least`` for a fixed number; None: as many as there is room for."""
     gpus_each: float = 0.0
     """GPUs of each worker, also a part of one; 0: it computes on processors."""
 

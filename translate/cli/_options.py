@@ -64,13 +64,13 @@ Executor = Annotated[
 ]
 WorkersChoice = Annotated[
     str | None,
-    typer.Option("--workers", metavar="N|MIN-MAX", help="Models at work at once, on Ray: a number, or bounds."),
+    typer.Option("--workers", metavar="N|MIN-MAX", help="Workers on Ray: a number, or bounds; each holds a model."),
 ]
 GpusPerWorker = Annotated[
     float,
-    typer.Option(metavar="N", help="GPUs of each worker on Ray, also a part of one; 0: they compute on processors."),
+    typer.Option(metavar="N", help="GPUs of each worker on Ray, also a part of one; 0: CPU only."),
 ]
-EndpointUrl = Annotated[str | None, typer.Option(metavar="URL", help="S3 endpoint of both sides.")]
+EndpointUrl = Annotated[str | None, typer.Option(metavar="URL", help="S3 endpoint of input and output.")]
 InputEndpointUrl = Annotated[str | None, typer.Option(metavar="URL", help="S3 endpoint of the input.")]
 OutputEndpointUrl = Annotated[str | None, typer.Option(metavar="URL", help="S3 endpoint of the output.")]
 DeviceChoice = Annotated[
@@ -78,7 +78,7 @@ DeviceChoice = Annotated[
 ]
 Every = Annotated[
     float | None,
-    typer.Option(callback=bounds(1), metavar="SECONDS", help="Between two rounds of --watch; default: 60."),
+    typer.Option(callback=bounds(1), metavar="SECONDS", help="Seconds between two rounds of --watch; default: 60."),
 ]
 FailShare = Annotated[
     float | None,
@@ -89,18 +89,18 @@ FailShare = Annotated[
 MetricsPort = Annotated[
     int | None,
     typer.Option(
-        callback=bounds(0, 65535), metavar="PORT", help="Serve Prometheus metrics meanwhile, at /metrics of this port."
+        callback=bounds(0, 65535), metavar="PORT", help="Serve Prometheus metrics at /metrics of this port."
     ),
 ]
 MetricsHost = Annotated[
-    str, typer.Option(metavar="HOST", help="Where to serve them; 0.0.0.0: to whoever can reach this machine.")
+    str, typer.Option(metavar="HOST", help="Address to serve metrics at; 0.0.0.0: to all who reach this machine.")
 ]
 MaxMegapixels = Annotated[
     float | None, typer.Option(metavar="N", help="Larger images are refused undecoded; default: 100.")
 ]
 FramesChoice = Annotated[
     Frames | None,
-    typer.Option(metavar="WHICH", help="Of animations and many pages: first (the default), or refuse them."),
+    typer.Option(metavar="WHICH", help="Of animations and files of many pages: first (the default), or refuse."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Lines of JSON.")]
 AsJsonLines = Annotated[
@@ -117,8 +117,8 @@ TrainingDevice = Annotated[
 ]
 TrainingWorkers = Annotated[
     int | None,
-    typer.Option("--workers", callback=bounds(1), metavar="N", help="So many workers on Ray divide each batch among "
-                                                                    "them; default: none, this process trains alone."),
+    typer.Option("--workers", callback=bounds(1), metavar="N", help="Number of workers on Ray that share each batch; "
+                                                                    "default: none, this process trains alone."),
 ]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value, e.g. train.batch=4.")

@@ -73,7 +73,7 @@ def show_plan(prepared: Prepared, *, as_json: bool) -> None:
     )
     if prepared.begun is not None:
         console.result(
-            f"goes on with run {prepared.begun.record.run}, which is not finished: {prepared.left} of "
+            f"resumes run {prepared.begun.record.run}, which is not finished: {prepared.left} of "
             f"{prepared.plan.count} images are left. It was planned with:"
         )
     console.table(["", "IMAGES"], _considered(considered))
@@ -94,10 +94,10 @@ def show_engine(prepared: Prepared, *, as_json: bool) -> None:
 
 
 def show_begun(begun: Begun, *, as_json: bool) -> None:
-    """A run that was not finished is gone on with."""
+    """Say that an unfinished run is resumed."""
     if not as_json:
         done, planned = begun.totals.count, begun.record.considered.to_do
-        console.remark(f"going on with run {begun.record.run}: {done} of {planned} images are done")
+        console.remark(f"resuming run {begun.record.run}: {done} of {planned} images are done")
 
 
 def show_nothing(prepared: Prepared, *, as_json: bool) -> None:
@@ -123,7 +123,7 @@ def show_stopped(ended: Ended, *, as_json: bool) -> None:
         console.result_json({"event": "stopped", "done": done, "planned": ended.planned, **_resumed(ended)})
         return
     console.result(
-        f"stopped: {done} of {ended.planned} images are done and recorded; the same command goes on with the others"
+        f"stopped: {done} of {ended.planned} images are done and recorded; the same command resumes with the others"
     )
 
 
@@ -153,7 +153,7 @@ def show_summary(ended: Ended, *, as_json: bool) -> None:
     )
     if ended.begun is not None:
         console.result(
-            f"went on with run {ended.begun.record.run}, where {ended.begun.totals.count} were done before; what has "
+            f"resumed run {ended.begun.record.run}, where {ended.begun.totals.count} were done before; what has "
             "arrived or changed since then is for the next run: the same command again"
         )
     if summary.considered.not_sampled:

@@ -25,7 +25,7 @@ def retrain(
     output: Retrainings = None,
     registry: Registry = None,
     if_due: Annotated[bool, typer.Option("--if-due", help="Only if the pipeline's schedule or new_images says so; "
-                                         "one that has not ended is gone on with.")] = False,
+                                         "one that has not ended is resumed.")] = False,
     images: Annotated[
         int | None, typer.Option(callback=bounds(1), metavar="N", help="Stop after this many images seen.")
     ] = None,
@@ -35,7 +35,7 @@ def retrain(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON instead of words.")] = False,
 ) -> None:
-    """Train the champion's successor; it serves if it is measurably no worse. The same command goes on.
+    """Train the champion's successor; it serves if it is measurably no worse. The same command resumes.
 
     Exit codes: 0 promoted, kept or nothing due, 1 the training gave up, 2 usage, 4 storage, 5 another retraining is at
     work, 130 and 143 stopped.

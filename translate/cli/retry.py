@@ -47,7 +47,7 @@ def retry(
 ) -> None:
     """Try again what failed in a run, and only that, with the model and settings of that run.
 
-    It becomes a new run. What a later run has translated since is not done again.
+    This is a new run. What a later run has translated since is not done again.
 
     Exit codes: 0 done or nothing to do, 2 usage, 3 too many failed again, 4 storage, 5 another run writes
     there, 130 and 143 stopped.

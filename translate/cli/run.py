@@ -94,18 +94,18 @@ def run(
     ] = None,
     overwrite: Annotated[
         Overwrite,
-        typer.Option(metavar="WHAT", help="Redo: changed sources; also stale work; never (fill gaps only); always."),
+        typer.Option(metavar="WHAT", help="What to do again: changed sources; stale: also other work; never; always."),
     ] = Overwrite.changed,
     endpoint_url: EndpointUrl = None,
     input_endpoint_url: InputEndpointUrl = None,
     output_endpoint_url: OutputEndpointUrl = None,
     include: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Only keys that match it (repeatable).")
+        list[str] | None, typer.Option(metavar="GLOB", help="Only keys that match this pattern (repeatable).")
     ] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Not the keys that match it (repeatable).")
+        list[str] | None, typer.Option(metavar="GLOB", help="Without keys that match this pattern (repeatable).")
     ] = None,
-    keys: Annotated[str | None, typer.Option(metavar="FILE", help="Exactly these keys, one a line.")] = None,
+    keys: Annotated[str | None, typer.Option(metavar="FILE", help="Exactly the keys in this file, one a line.")] = None,
     device: DeviceChoice = Device.auto,
     engine: Annotated[
         str, typer.Option(metavar="auto|NAME", help="What computes, e.g. openvino-int8; auto: the fastest, measured.")
@@ -120,18 +120,18 @@ def run(
     image_format: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="NAME", help="Of the outputs, e.g. png, jpg or avif; keep: as the input is named."
+            "--format", metavar="NAME", help="Format of the outputs, e.g. png, jpg, avif; keep: by the input's name."
         ),
     ] = None,
     quality: Annotated[
         int | None,
         typer.Option(
-            callback=bounds(1, 100), metavar="N", help="Of JPEG and others that lose something, 1-100; default: 92."
+            callback=bounds(1, 100), metavar="N", help="Quality of JPEG and other lossy formats, 1-100; default: 92."
         ),
     ] = None,
     exif: Annotated[
         Exif | None,
-        typer.Option(metavar="WHAT", help="Of the source, with place and owner: keep, or drop (the default)."),
+        typer.Option(metavar="WHAT", help="EXIF of the source, with place and owner: keep, or drop (the default)."),
     ] = None,
     pixels: Annotated[
         Pixels | None,
@@ -144,7 +144,7 @@ def run(
     frames: FramesChoice = None,
     fail_share: FailShare = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on, and translate what arrives, until stopped.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Do not end: translate what arrives, until stopped.")] = False,
     every: Every = None,
     metrics_port: MetricsPort = None,
     metrics_host: MetricsHost = "127.0.0.1",
@@ -152,8 +152,8 @@ def run(
 ) -> None:
     """Translate every image under --input into --output.
 
-    Run it again and it translates what is new or has changed; after a run that was killed or stopped, the same
-    command goes on with that one.
+    Run it again and it translates only what is new or has changed. After a run that was killed or stopped, the same
+    command resumes that run.
 
     Exit codes: 0 done, 2 usage, 3 too many images failed, 4 storage, 5 another run writes there, 130 and 143
     stopped.

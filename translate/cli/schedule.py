@@ -40,8 +40,8 @@ def schedule(
 ) -> None:
     """Retrain whenever the pipeline's `retraining` section says that it is due, until stopped.
 
-    Times that passed while this was not running are made up for by one retraining. One that broke off or was stopped
-    is gone on with.
+    Times that passed while this was not running are made up for by one retraining. A retraining that broke off or was
+    stopped is resumed.
 
     Exit codes: 2 usage, 130 and 143 stopped; with --once also 0 retrained or nothing due, 1 the training gave up,
     4 storage, 5 another retraining is at work.

@@ -112,7 +112,7 @@ def _show(status: Status) -> None:
         total.append(f"{duration(status.seconds_left)} left")
     console.result(", ".join(total))
     if status.state == "unfinished":
-        console.remark("it was stopped or has died; the same `translate run` command goes on with the open images")
+        console.remark("it was stopped or has died; the same `translate run` command resumes it")
     elif status.state == "finished" and status.totals.failed:
         console.remark(f"the failed ones again, and only those: {retry_command(record)}")
 

@@ -39,7 +39,7 @@ def train(
     ] = None,
     publish: Annotated[str | None, typer.Option(metavar="NAME", help="Publish the result under this name.")] = None,
     registry: Registry = None,
-    resume: Annotated[Literal["auto", "never"], typer.Option(help="Go on from the last checkpoint, or not.")] = "auto",
+    resume: Annotated[Literal["auto", "never"], typer.Option(help="Resume from the last checkpoint, or not.")] = "auto",
     from_: Annotated[
         str | None,
         typer.Option("--from", metavar="NAME", help="Begin from a published model, NAME@VERSION, with all roles of its "
@@ -47,7 +47,7 @@ def train(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(callback=bounds(0), metavar="N", help="Of weights, order, crops; default: the pipeline's."),
+        typer.Option(callback=bounds(0), metavar="N", help="Seed of weights, order, crops; default: the pipeline's."),
     ] = None,
     workers: TrainingWorkers = None,
     device: TrainingDevice = "auto",
@@ -55,7 +55,7 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON instead of words.")] = False,
 ) -> None:
-    """Train a translator; the same command again goes on where it was, and publishes once.
+    """Train a translator; the same command again resumes it, and publishes once.
 
     Exit codes: 0 done, 1 the training gave up, 2 usage, 4 storage, 130 and 143 stopped.
     """

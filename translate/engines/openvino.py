@@ -141,8 +141,12 @@ def has_bfloat16() -> bool:
 
 
 def load() -> Any:  # noqa: ANN401 - a module
-    """The package, which is not always installed, nor of use in a forked process. Raises `UsageError`."""
+    """The package, which is not always installed, nor of use in a forked process, and which reports nothing to its
+    makers. Raises `UsageError`."""
     _refuse_after_fork()
+    # OpenVINO and NNCF send their use to an analytics service and keep an identifier in the home folder, unless this
+    # module of theirs is missing.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # None: as if not installed
     try:
         import openvino
     except ModuleNotFoundError as error:

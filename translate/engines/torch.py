@@ -63,6 +63,8 @@ class TorchEngine:
         self.device = pick_device(device)
         self.precision = _pick_precision(precision, self.device)
         self._alone = self.device == "cpu" and self.precision == "float32"
+        if self.device == "cuda" and self.precision == "float32":
+            torch.backends.cudnn.allow_tf32 = False  # it keeps 10 bits of 23, which is no float32
         with one_thread():
             network = copy.deepcopy(translator.network).to(self.device)
             if self.precision == "bfloat16":

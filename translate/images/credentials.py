@@ -122,7 +122,7 @@ class Signer:
         try:
             return self._sign(data, sniff(data), mark)
         except self._fault as error:
-            raise ItemError("signer.unavailable", f"the picture could not be signed: {error}; run again to go on "
+            raise ItemError("signer.unavailable", f"the picture could not be signed: {error}; run again to resume "
                                                   "with it") from error
 
     def _sign(self, data: bytes, format_: str, mark: Mark) -> bytes:

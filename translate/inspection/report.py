@@ -38,7 +38,7 @@ def rewrite_page(status: Status, source: ObjectStore, output: ObjectStore, liste
 
 
 def _summary(status: Status) -> RunSummary:
-    """Of a run that is not finished: what it has done so far, in the form of a summary (never stored)."""
+    """What an unfinished run has done so far, in the form of a summary that is never stored."""
     record, totals = status.record, status.totals
     if isinstance(record, RunSummary):
         return record

@@ -1,4 +1,4 @@
-"""Once more what failed in a run, and only that: the same work, in a new run."""
+"""Retry: a new run over what failed in an earlier one, with the same work."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """What there is to try again in a run."""
+    """The images of a run that can be retried."""
 
     record: PlanRecord
     keys: tuple[str, ...]
-    """Failed in this run, and translated by none since. Where its keys were named one by one, as in a retry that was
-    stopped, also those that it did not come to."""
+    """Keys that failed in this run and that no later run has translated. If the run's keys were named one by one, as in
+    a retry that was stopped, also those that it did not reach."""
     since: int
-    """Of these, but translated by a later one."""
+    """How many of its failed keys a later run has translated."""
     open: int
-    """Others without an outcome: the run is not finished."""
+    """How many other keys have no outcome, because the run is not finished."""
 
 
 def read_failed(store: ObjectStore, run: str, listener: Listener = silent) -> Failed:

@@ -1,4 +1,4 @@
-"""How far runs are: read from what they recorded, so also while one runs, and from any machine.
+"""How far runs are, by their records alone; so it works while a run is at work, and from any machine.
 
 A run that is killed can't say so. One without summary counts as running while it renews its lease; where the store
 cannot lock, while its last record (its plan, or a finished unit) is young for the pace of its records so far.
@@ -28,14 +28,15 @@ if TYPE_CHECKING:
 State = Literal["running", "unfinished", "finished"]
 
 CLOCKS_S = 60.0
-"""A lease may look so much older than it may become: this machine's clock and the store's differ, and nothing is
-written here that would tell the store's."""
+"""By so much this machine's clock and the store's may differ: a lease is given so many seconds more before it counts as
+expired. (Nothing is written here that would tell the store's time.)"""
 QUIET_S = 300.0
-"""Without a lease a run may be silent for so long (workers start, images are large) without being given up for dead."""
+"""Where there is no lease, a run that recorded nothing for so long is still taken for running: workers start, images
+are large."""
 QUIET_TIMES = 3
-"""Or for so many times the longest silence of late but one (the longest may be a night between two attempts)."""
+"""Or for so many times its second longest recent pause. (The longest may be a night between stop and resume.)"""
 RECENT_UNITS = 32
-"""The pace is that of so many units: a run that went on after a night's pause is not slow."""
+"""The pace is that of the last so many units: a run that was resumed after a night is not slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +45,24 @@ class Status:
 
     state: State
     record: PlanRecord | RunSummary
-    """What it was to do; of a finished run its totals."""
+    """The plan of the run, or, if it is finished, its totals."""
     planned: int
     totals: Totals
-    """Of what is recorded."""
+    """Totals of the recorded outcomes."""
     finished: str = ""
-    """UTC, ISO 8601; empty if it is not."""
+    """When the run finished: UTC, ISO 8601; empty if it is not finished."""
     recorded_s: float | None = None
-    """When something was last recorded, in seconds since 1970 by the store's clock. None if it is finished, or
+    """When an outcome was last recorded, in seconds since 1970 by the store's clock. None if the run is finished, or
     the store does not tell."""
     images_per_second: float | None = None
-    """Pace of late, or of all if it is finished; None if unknown."""
+    """Recent pace; of a finished run the average. None if unknown."""
 
     holder: str = ""
-    """Who runs it: user, machine, process. Empty if it is not running, or the store cannot lock."""
+    """Who runs it: user, machine and process. Empty if the run is not running, or the store cannot lock."""
     heartbeat_s: float | None = None
     """When the holder renewed its lease, in seconds since 1970 by the store's clock; None without a holder."""
     dead_after_s: float | None = None
-    """So long without renewal it is taken for dead here; None without a holder."""
+    """After so many seconds without renewal the run is taken for dead; None without a holder."""
 
     @property
     def open(self) -> int:
@@ -70,7 +71,7 @@ class Status:
 
     @property
     def seconds_left(self) -> float | None:
-        """Of a running one, at this pace; None if unknown."""
+        """Time left at this pace, in seconds, while the run is running; None if unknown."""
         return self.open / self.images_per_second if self.state == "running" and self.images_per_second else None
 
 
@@ -128,7 +129,7 @@ def read_status(store: ObjectStore, run: str, listener: Listener = silent) -> St
 
 
 def read_all(store: ObjectStore, listener: Listener = silent) -> Iterator[Status]:
-    """Every run of an output, oldest first; those that never began are passed over."""
+    """Status of every run of an output, oldest first; runs that never began are left out."""
     for count, run in enumerate(run_names(store), start=1):
         if read_plan(store, run) is not None:
             yield read_status(store, run)
@@ -142,13 +143,14 @@ def _finished(summary: RunSummary) -> Status:
 
 
 def _held(store: ObjectStore, record: PlanRecord) -> lease.Seen | None:
-    """The lease that is held for this run; an empty one if nobody does any more, None if it never had one."""
+    """The lease of this run, if it is held; an empty one if it is not held any more; None if the run never had one."""
     if record.fence is None:
         return None
     seen = lease.read(store)
     if seen.lease is None or seen.lease.released or seen.lease.run != record.run or seen.modified_s is None:
         return lease.Seen()
-    return seen if time.time() - seen.modified_s < _dead_after_s(seen.lease) else lease.Seen()
+    is_young = time.time() - seen.modified_s < _dead_after_s(seen.lease)
+    return seen if is_young and not lease.holder_is_gone(seen.lease) else lease.Seen()
 
 
 def _dead_after_s(held: lease.Lease) -> float:
@@ -165,7 +167,7 @@ def _lives(paces: list[tuple[float, int]]) -> bool:
 
 
 def _pace(paces: list[tuple[float, int]]) -> float | None:
-    """Images a second between the first and the last record of late."""
+    """Images per second between the first and the last of the recent records."""
     recent = paces[-RECENT_UNITS:]
     seconds = recent[-1][0] - recent[0][0] if recent else 0.0
     images = sum(count for _, count in recent[1:])

@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 State = Literal["unaltered", "altered", "unmarked", "missing", "signed", "marked", "not_ours"]
 STATES: tuple[State, ...] = get_args(State)
 FAULTS: tuple[State, ...] = ("altered", "unmarked", "missing")
-"""States that a picture of ours should not be in."""
+"""States of a picture that make `translate verify` fail."""
 
 READS_AT_ONCE = 16
-"""Pictures read at a time."""
+"""How many pictures are read at the same time."""
 _BATCH = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the ledger says of an output."""
+    """What the ledger says about one output."""
 
     run: str
     source: str
@@ -54,19 +54,19 @@ class Recorded:
 
 @dataclass
 class Records:
-    """The outputs of all runs at a destination; of the runs that wrote one, the last counts."""
+    """The outputs of all runs at a destination. If several runs wrote the same output, the last one counts."""
 
     outputs: dict[str, Recorded] = field(default_factory=dict)
     """By output key."""
     unfinished: list[str] = field(default_factory=list)
-    """Runs without summary: they may have written pictures that no ledger has yet."""
+    """Names of runs that are not finished: they may have written pictures that are not in a ledger yet."""
     replaced: int = 0
-    """Outputs of the one run that was asked for which later runs have written anew."""
+    """If one run was asked for: how many of its outputs later runs have written anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was found out about a picture."""
+    """The result of verifying one picture."""
 
     key: str
     state: State
@@ -130,7 +130,7 @@ def verify(
 ) -> Iterator[Verified]:
     """Every picture that is there or should be, under a prefix of a run's output; missing ones come last.
 
-    With ``recorded_only`` those that the records do not name are passed over.
+    With ``recorded_only`` pictures that the records do not name are left out.
     """
     missing = set(records.outputs)
     pictures = (
@@ -153,7 +153,7 @@ def verify(
 
 
 def verify_one(store: ObjectStore, key: str, recorded: Recorded | None) -> Verified:
-    """One picture, whether recorded or not.
+    """Verify one picture, whether it is recorded or not.
 
     Raises `UsageError` if it is neither recorded nor there, `ItemError` if it is not recorded and no image.
     """

@@ -65,7 +65,7 @@ class Onlooker:
         return Onlooker, (self.store, self.lease)
 
     def assure(self) -> None:
-        """Return if the run held the lease a moment ago.
+        """Make sure that the run held the lease a moment ago.
 
         Raises `LockedError` if another run took over; `StoreError` if that could not be found out.
         """

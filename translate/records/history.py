@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 READS_AT_ONCE = 16
-"""Records read at a time."""
+"""How many records are read at the same time."""
 
 
 def read_runs(store: ObjectStore) -> Iterator[PlanRecord]:
-    """What every run at a destination was to do, oldest first; `read_ledger` has what it did.
+    """The plans of all runs at a destination, oldest first; `read_ledger` gives their outcomes.
 
-    One without plan.json never began, and is passed over.
+    A run without ``plan.json`` never began, and is left out.
     """
     for run in run_names(store):
         record = read_plan(store, run)
@@ -39,9 +39,9 @@ def read_runs(store: ObjectStore) -> Iterator[PlanRecord]:
 
 
 def run_names(store: ObjectStore, *, after: str = "") -> Iterator[str]:
-    """Names of the runs at a destination, oldest first, also of those that never began; a request for each.
+    """Names of the runs at a destination, oldest first, also of those that never began. One request for each run.
 
-    Only later ones than ``after``, if that is the name of a run.
+    ``after``: the name of a run; only later runs are listed.
     """
 
     def behind(run: str) -> str:
@@ -55,7 +55,7 @@ def run_names(store: ObjectStore, *, after: str = "") -> Iterator[str]:
 
 
 def read_plan(store: ObjectStore, run: str) -> PlanRecord | None:
-    """What a run was to do; None if there is no such run, or it never began."""
+    """The plan of a run; None if there is no such run, or it never began."""
     try:
         return _read(store, layout.plan_key(run), PlanRecord.model_validate_json)
     except NotFoundError:
@@ -63,7 +63,7 @@ def read_plan(store: ObjectStore, run: str) -> PlanRecord | None:
 
 
 def known_plan(store: ObjectStore, run: str) -> PlanRecord:
-    """What a run was to do. Raises `UsageError` if there is no such run."""
+    """The plan of a run. Raises `UsageError` if there is no such run, or it never began."""
     record = read_plan(store, run)
     if record is None:
         raise UsageError(f"there is no run {run!r} in {store.url}, or it never began; "
@@ -72,7 +72,7 @@ def known_plan(store: ObjectStore, run: str) -> PlanRecord:
 
 
 def read_summary(store: ObjectStore, run: str) -> RunSummary | None:
-    """The totals of a run; None if it is not finished, or there is none."""
+    """The totals of a run; None if there is no such run, or it is not finished."""
     try:
         return _read(store, layout.summary_key(run), RunSummary.model_validate_json)
     except NotFoundError:
@@ -107,7 +107,7 @@ def read_summaries(store: ObjectStore) -> Iterator[RunSummary]:
 
 
 def is_finished(store: ObjectStore, run: str) -> bool:
-    """Whether a run came to its end; else there may be outputs that it did not record."""
+    """Whether a run is finished; if not, there may be outputs that it did not record."""
     try:
         store.head(layout.summary_key(run))
     except NotFoundError:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 BEATS = 4
-"""Renewals until a lease would expire."""
+"""How often a lease is renewed in the time in which it would expire."""
 _TRIES = 4
 _PAUSE_S = 0.25
 
@@ -57,6 +57,7 @@ def hold(store: ObjectStore, run: str, seen: Seen) -> Iterator[Held | None]:
         run=run,
         host=socket.gethostname(),
         pid=os.getpid(),
+        machine=leases.this_machine(),
         user=user_name(),
         version=translate.__version__,
         expires_after_s=leases.EXPIRES_AFTER_S,
@@ -87,7 +88,7 @@ class Held:
 
     @property
     def fence(self) -> int:
-        """The fencing number."""
+        """Fencing number of the lease."""
         return self.lease.fence
 
     @property
@@ -96,7 +97,7 @@ class Held:
         return bool(self._lost)
 
     def assure(self) -> None:
-        """Return if the lease is ours, after a renewal if the last one is long ago.
+        """Make sure that the lease is ours; renew it first if the last renewal is long ago.
 
         Raises `LockedError` if another run took over; `StoreError` if that could not be found out.
         """
@@ -113,7 +114,7 @@ class Held:
             raise LockedError(self._lost)
 
     def release(self) -> None:
-        """Give the lease back; one that cannot be given back expires."""
+        """Give the lease back; if that fails, it expires by itself."""
         self._ended.set()
         with self._lock, contextlib.suppress(TranslateError):
             if not self._lost:
@@ -150,7 +151,7 @@ class Held:
             try:
                 self._write(released=False)
             except PreconditionError:
-                # Also the answer to a put of our own that was acknowledged to nobody: then go on from it.
+                # Also the answer to a put of our own that was acknowledged to nobody: then continue from it.
                 found = leases.read(self.store)
                 if found.lease is None or found.lease.token != self.lease.token:
                     self._lost = lost_to(self.store, self.lease, found.lease)
@@ -170,14 +171,14 @@ class Held:
 
 
 class Stopwatch:
-    """Seconds since it was made, by whichever clock says more: not all run on while a machine sleeps."""
+    """Seconds since this object was made, by the clock that counted more: some stop while a machine sleeps."""
 
     def __init__(self) -> None:
         self._monotonic_s, self._wall_s = time.monotonic(), time.time()
 
     @property
     def seconds(self) -> float:
-        """Elapsed; too many if the wall clock was set forward, which costs a renewal."""
+        """Elapsed seconds; too many if the wall clock was set forward, which only costs a renewal."""
         return max(time.monotonic() - self._monotonic_s, time.time() - self._wall_s)
 
 

@@ -6,7 +6,7 @@ _translate/probe                             empty: whether the store refuses wh
 _translate/runs/<run>/units/000000.jsonl     the plan's units of work, a line each
 _translate/runs/<run>/plan.json              marker: the plan is complete
 _translate/runs/<run>/ledger/000000.jsonl    marker: this unit is finished; an outcome a line
-_translate/runs/<run>/ledger/000001.stopped.jsonl   the finished part of a unit that was stopped; stays when it goes on
+_translate/runs/<run>/ledger/000001.stopped.jsonl   the finished part of a stopped unit; stays after a resume
 _translate/runs/<run>/report.html
 _translate/runs/<run>/summary.json           marker: the run is finished
 """
@@ -28,35 +28,35 @@ def new_run_id(now: datetime | None = None) -> str:
 
 
 def run_prefix(run: str) -> str:
-    """Prefix of everything that one run wrote about itself."""
+    """Prefix of all records of one run."""
     return f"{RUNS}{run}/"
 
 
 def plan_key(run: str) -> str:
-    """The plan's record."""
+    """Key of a run's ``plan.json``."""
     return run_prefix(run) + "plan.json"
 
 
 def units_key(run: str, part: int) -> str:
-    """One part of the plan's units."""
+    """Key of one part of the plan's units."""
     return f"{run_prefix(run)}units/{part:06d}.jsonl"
 
 
 def ledger_key(run: str, unit: int, *, stopped: bool = False) -> str:
-    """The outcomes of one unit."""
+    """Key of the ledger segment of one unit; ``stopped``: of the finished part of a unit that was stopped."""
     return f"{run_prefix(run)}ledger/{unit:06d}{'.stopped' if stopped else ''}.jsonl"
 
 
 def report_key(run: str) -> str:
-    """The page for people."""
+    """Key of the run's HTML page."""
     return run_prefix(run) + "report.html"
 
 
 def calibrated_key(engine: str) -> str:
-    """The weights of an engine whose name says which."""
+    """Key of an engine's calibrated weights; the engine's name ends in their digest."""
     return f"{RESERVED}calibrated/{engine}.zip"
 
 
 def summary_key(run: str) -> str:
-    """The totals."""
+    """Key of a run's ``summary.json``."""
     return run_prefix(run) + "summary.json"

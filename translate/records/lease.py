@@ -1,7 +1,7 @@
 """One run at a time per output: a lease beside the outputs, ``_translate/lease.json``.
 
 It is taken by a put that applies only if nobody wrote it since it was looked at, so of any number of rivals one
-wins; renewed by compare-and-swap while the run goes on; and marked as released at its end, never removed, so
+wins; renewed by compare-and-swap while the run is at work; and marked as released at its end, never removed, so
 that its fencing number only grows. A holder that dies renews no more, and the next run takes over.
 
 How old a lease is, is the difference between two times of the store's own clock; clocks of machines don't
@@ -11,8 +11,10 @@ then do the same work twice, to the same bytes.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
@@ -29,9 +31,9 @@ if TYPE_CHECKING:
 
 KEY = RESERVED + "lease.json"
 EXPIRES_AFTER_S = 120.0
-"""A holder that has not renewed its lease for so long has lost it to whoever comes."""
+"""A lease that was not renewed for so long has expired: the next run may take it."""
 CLOCK_STEP_S = 1.0
-"""S3 tells whole seconds."""
+"""The resolution of a store's times: S3 gives whole seconds."""
 
 
 class Lease(Record):
@@ -39,34 +41,36 @@ class Lease(Record):
 
     schema_version: int = Field(default=SCHEMA, le=SCHEMA)
     fence: int
-    """Fencing number: one more than that of the lease before."""
+    """Fencing number: one more than that of the previous lease."""
     token: str
-    """Of this holding alone: whoever reads it back knows its own."""
+    """Random, and different each time the lease is taken: by it a holder recognises its own lease."""
     run: str
     host: str
     pid: int
+    machine: str = ""
+    """Where the process can be looked for, see `this_machine`; empty where that is not known."""
     user: str
     version: str
-    """Of this program."""
+    """Version of this program."""
     expires_after_s: float
     held_s: float = 0.0
-    """For how long it had been held when this was written."""
+    """For how many seconds the lease had been held when this was written."""
     released: bool = False
 
     @property
     def holder(self) -> str:
-        """Who holds it, in words."""
+        """The holder of the lease, in words."""
         return f"run {self.run}, by {self.user} on {self.host} (process {self.pid}, translate {self.version})"
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The lease as it was found; all None if there was none."""
+    """The lease as it was found in the store; all fields are None if there was none."""
 
     lease: Lease | None = None
     etag: str | None = None
     modified_s: float | None = None
-    """When it was last renewed, by the store's clock."""
+    """When the lease was last renewed, in seconds since 1970 by the store's clock."""
 
 
 def read(store: ObjectStore) -> Seen:
@@ -95,7 +99,7 @@ def look(store: ObjectStore) -> Seen:
 def refuse_if_held(store: ObjectStore, seen: Seen) -> None:
     """Raise `LockedError` if the lease was neither released nor has expired."""
     lease = seen.lease
-    if lease is None or lease.released:
+    if lease is None or lease.released or holder_is_gone(lease):
         return
     store.put(PROBE, b"")
     now_s = store.head(PROBE).modified_s
@@ -114,8 +118,33 @@ def refuse_if_held(store: ObjectStore, seen: Seen) -> None:
     )
 
 
+def this_machine() -> str:
+    """Start of this machine and namespace of its processes: where they are equal, a process id means one process.
+
+    Empty where the system does not tell (other systems than Linux).
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - no file that a Path could name
+    except OSError:
+        return ""
+
+
+def holder_is_gone(lease: Lease) -> bool:
+    """Whether the holder was a process of this machine and is no more; nobody waits for its lease to expire then."""
+    if not lease.machine or lease.machine != this_machine():
+        return False
+    try:
+        os.kill(lease.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # another user's
+        return False
+    return False
+
+
 def place(store: ObjectStore) -> str:
-    """Where the lease lies, for people."""
+    """URL of the lease, for messages."""
     return f"{store.url.rstrip('/')}/{KEY}"
 
 

@@ -1,4 +1,4 @@
-"""The outcomes of a run: every planned item ends ok, failed or skipped, never absent and never twice.
+"""The ledger, the outcomes of a run: every planned item ends ok, failed or skipped, exactly once.
 
 One immutable segment per finished unit, JSON lines in ASCII. Segments may be merged in any order.
 """
@@ -20,48 +20,48 @@ if TYPE_CHECKING:
 
 Outcome = Literal["ok", "failed", "skipped"]
 EXISTS = "output.exists"
-"""The one code of skipped items: an output came into being that must be kept."""
+"""The code of all skipped items: an output appeared meanwhile that must be kept."""
 _RANK = {"ok": 0, "skipped": 1, "failed": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What became of one item."""
+    """The outcome of one item."""
 
     key: str
     output_key: str
     source_etag: str
     outcome: Outcome
     code: str = ""
-    """Why it failed or was skipped; stable words, see `translate.errors.ItemError`."""
+    """Why the item failed or was skipped, as a stable code, see `translate.errors.ItemError`; empty if ok."""
     message: str = ""
     output_etag: str = ""
     digest: str = ""
     """``sha256:<hex>`` of the output's bytes."""
     size_bytes: int = 0
-    """Of the output."""
+    """Size of the output."""
     width: int = 0
     height: int = 0
     notes: tuple[str, ...] = ()
-    """What was lost or chosen when the source was read, see `translate.images.picture.Picture`."""
+    """What was lost or chosen on the way, see `translate.images.picture.Picture`."""
     ms: Mapping[str, float] = field(default_factory=dict)
-    """Milliseconds by stage."""
+    """Milliseconds that the item spent in each stage."""
     source_bytes: int = 0
-    """Size of the source, of one that is ok."""
+    """Size of the source; 0 unless the item is ok."""
 
 
 def unhappy(item: Item, outcome: Literal["failed", "skipped"], code: str, message: str) -> Entry:
-    """The entry of an item without an output of this run."""
+    """The entry of an item that failed or was skipped."""
     return Entry(item.key, item.output_key, item.etag, outcome, code, message)
 
 
 def to_lines(entries: Iterable[Entry]) -> bytes:
-    """Entries as JSON lines."""
+    """Entries -> JSON lines in ASCII."""
     return "".join(json.dumps(asdict(entry), separators=(",", ":")) + "\n" for entry in entries).encode("ascii")
 
 
 def from_lines(data: bytes) -> Iterator[Entry]:
-    """Entries of JSON lines; fields that a newer version added are passed over."""
+    """JSON lines -> entries; fields that a newer version added are ignored."""
     for line in data.splitlines():
         fields = json.loads(line)
         known = {name: fields[name] for name in Entry.__slots__ if name in fields}
@@ -108,7 +108,7 @@ def _order(entry: Entry) -> tuple[int, bytes]:
 
 @dataclass
 class Totals:
-    """Running counts over entries."""
+    """Counts of outcomes, kept while entries come in."""
 
     ok: int = 0
     failed: int = 0
@@ -117,7 +117,7 @@ class Totals:
     ms: dict[str, float] = field(default_factory=dict)
 
     def add(self, entry: Entry) -> None:
-        """Count one entry."""
+        """Count an entry."""
         if entry.outcome == "ok":
             self.ok += 1
         elif entry.outcome == "failed":
@@ -131,5 +131,5 @@ class Totals:
 
     @property
     def count(self) -> int:
-        """Entries counted."""
+        """Number of entries counted."""
         return self.ok + self.failed + self.skipped

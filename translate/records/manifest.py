@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from translate.stores.contract import ObjectStore
 
 UNIT_ITEMS = 64
-"""Most images in a unit of work, what one worker takes at a time and one ledger segment records, up to 1.3 million
-images. A driver that is killed leaves unrecorded, to be done again, what its workers had in hand: a unit each."""
+"""Most images in a unit of work, for runs of up to 1.3 million images. A worker takes one unit at a time, and one
+ledger segment records it. If the driver is killed, each worker's unit is done again."""
 LEAST_ITEMS = 4
 SPREAD_UNITS = 32
 """Small runs are cut into about so many units, that several workers share them."""
 MANY_UNITS = 20_000
 """Larger runs have larger units rather than more: each is a put, and a get for whoever reads the ledger."""
 MOST_ITEMS = 512
-"""Even then: that much work again for a killed driver's workers is minutes of a run that takes days."""
+"""Most images in a unit of a very large run: to do that much again after a kill costs minutes of a run of days."""
 PART_UNITS = 32
 """Units in one object of the plan (up to 16,384 images, about 4 MB)."""
 
@@ -44,7 +44,8 @@ class Item:
 
     key: str
     etag: str
-    """As listed; what is read must still have it. Empty for a key that was asked for but not found."""
+    """ETag of the source as listed; the source must still have it when it is read. Empty for a key of ``--keys`` that
+    does not exist."""
     size_bytes: int
     output_key: str
     format: OutputFormat
@@ -81,7 +82,7 @@ def cut(items: Iterable[Item], count: int) -> Iterator[Unit]:
 
 
 def write_units(store: ObjectStore, run: str, units: Iterable[Unit]) -> int:
-    """Write the units, a part at a time; returns how many. Not a plan before `write_plan`."""
+    """Write the units, a part at a time; returns how many there are. They count only once `write_plan` was called."""
     rest = iter(units)
     count = part = 0
     while chunk := tuple(islice(rest, PART_UNITS)):
@@ -99,7 +100,7 @@ def _line(unit: Unit) -> str:
 
 
 def write_plan(store: ObjectStore, record: PlanRecord) -> None:
-    """Mark the plan as complete."""
+    """Write ``plan.json``, which marks the plan as complete."""
     store.put(
         layout.plan_key(record.run),
         record.model_dump_json(indent=1).encode(),
@@ -109,7 +110,7 @@ def write_plan(store: ObjectStore, record: PlanRecord) -> None:
 
 
 def read_units(store: ObjectStore, run: str) -> Iterator[Unit]:
-    """The units of a run in order, a part in memory at a time."""
+    """The units of a run, in order; one part is in memory at a time."""
     for info in store.list(layout.run_prefix(run) + "units/"):
         for line in read_record(store, info.key).data.splitlines():
             fields = json.loads(line)

@@ -9,7 +9,7 @@ retrainings/<id>/verdict.json       marker: the gate has decided
 retrainings/<id>/retraining.html
 retrainings/<id>/done.json          marker: the retraining has ended
 
-A step reads only markers of those before it. A retraining without its last one is gone on with.
+A step reads only markers of those before it. A retraining without its last one is resumed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Step(Record):
 
 
 class Begun(Step):
-    """``snapshot.json``: everything that is fixed when a retraining begins; it goes on with these settings."""
+    """``snapshot.json``: everything that is fixed when a retraining begins; a resume has these settings."""
 
     retraining: str
     began: datetime

@@ -1,6 +1,6 @@
 """One retraining, from the listing to the promotion: each step is done once, however often the command is given.
 
-The steps commit a document each (`translate.retraining.journal`); whoever finds it goes on with the next one. Two at
+The steps commit a document each (`translate.retraining.journal`); whoever finds it continues with the next step. Two at
 once are kept apart by the lease that runs have, too (`translate.records.lease`).
 """
 
@@ -56,7 +56,7 @@ class Outcome:
     retraining: str | None
     """Its id; None if none has begun."""
     due: Due | None
-    """None if an unfinished retraining was gone on with: that is always due."""
+    """None if an unfinished retraining was resumed: that is always due."""
     page_url: str | None
     """Where the page lies, once it is written."""
 
@@ -86,7 +86,7 @@ def retrain(
     now: datetime | None = None,
     on_progress: Listener = silent,
 ) -> Outcome:
-    """Go on with the retraining that has not ended under ``output``; else begin one, with ``if_due`` only if it is due.
+    """Resume the retraining that has not ended under ``output``; else begin one, with ``if_due`` only if it is due.
 
     ``data``, ``registry``, ``output``: folders or URLs; ``registry`` None: as for `ModelRegistry`. ``pipeline``: as
     `resolve_training` gives it. ``images``: length of the training, in place of the pipeline's. ``dry_run`` writes
@@ -96,8 +96,8 @@ def retrain(
     The model is that of ``pipeline.model``, else it is called as the pipeline. Raises `ConfigError`, `DataError`,
     `ModelError`, `UsageError`; `LockedError` if another retraining is at work there; `TrainingError` if the training
     gave up; `StoreError`, `ClusterError`. After the first four and `TrainingError` the retraining has ended, unless
-    they came before it went on; after others, among them `NoWorkersError` and `WorkersDiedError`, and after any kill,
-    the same call goes on with it.
+    they came before it was resumed; after others, among them `NoWorkersError` and `WorkersDiedError`, and after any
+    kill, the same call resumes it.
     """
     pipeline = _with_length(pipeline, images)
     check_margins(pipeline.retraining.gate)
@@ -193,7 +193,7 @@ def _told(plan: _Plan, pipeline: Pipeline) -> tuple[str, ...]:
     """What a call would do."""
     if plan.unfinished is not None:
         begun = plan.unfinished
-        return (f"goes on with retraining {begun.retraining}, begun on {begun.began:%Y-%m-%d %H:%M} UTC",)
+        return (f"resumes retraining {begun.retraining}, begun on {begun.began:%Y-%m-%d %H:%M} UTC",)
     assert plan.snapshot is not None
     assert plan.due is not None
     assert pipeline.training is not None

@@ -1,4 +1,4 @@
-"""Retrainings by a schedule, in one process that goes on for months.
+"""Retrainings by a schedule, in one process that runs for months.
 
 What has been done stands in the journal beside the retrainings, never in this process: whether one is due is asked of
 it again at each look, so that after a restart nothing is lost, and of any number of times that were missed only one

@@ -69,7 +69,7 @@ class ObjectStore(Protocol):
         """Stream every object whose key starts with ``prefix``, recursively, by the keys' UTF-8 bytes.
 
         That is Python's order of strings. Holds one page, or the names of one folder per level.
-        ``start_after`` (exclusive) goes on where a listing ended.
+        ``start_after`` (exclusive) resumes where a listing ended.
         """
         ...
 

@@ -68,7 +68,7 @@ class PatientStore(WrappedStore):
         return bare, (self.bare,)
 
     def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
-        """As the contract says; a listing that breaks off goes on where it broke."""
+        """As the contract says; a listing that breaks off is resumed where it broke."""
         trouble = _Trouble()
         while True:
             last = start_after

@@ -58,7 +58,7 @@ class Trained:
 
     generators: Mapping[str, nn.Module]
     networks: Mapping[str, nn.Module]
-    """Every role of the game, not averaged: what a later training goes on from."""
+    """Every role of the game, not averaged: what a later training begins from."""
     directions: Mapping[str, tuple[str, str]]
     architecture: str
     configs: Mapping[str, ArchitectureConfig]
@@ -97,7 +97,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
     group: Group = ALONE,
     pipeline: str = "",
 ) -> Trained:
-    """Train until ``training.images`` are seen, or ``minutes`` have passed in all; goes on from the last checkpoint.
+    """Train until ``training.images`` are seen, or ``minutes`` have passed in all; resumes from the last checkpoint.
 
     Without a checkpoint it starts from the weights of ``begin``, else from random ones. Writes to ``output``:
     ``config.json``, ``status.jsonl``, ``evaluations.jsonl``, ``events.jsonl``, ``samples/<images>.png``,
@@ -249,7 +249,7 @@ def train(  # noqa: C901 - the loop is one function, so that it can be read from
 
 
 def _digest(values: Mapping[str, Any], begin: Beginning | None) -> str:
-    """Of everything that the weights follow from; how long it goes on and what is looked at is not of it."""
+    """Digest of everything that decides the weights; not of how long the training lasts or what is looked at."""
     looks = {"images", "evaluation", "sample_every_images", "checkpoint_every_images"}
     decisive = {key: value for key, value in values.items() if key not in looks}
     return digest(decisive | ({} if begin is None else {"begin": begin.digest}))

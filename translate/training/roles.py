@@ -1,4 +1,4 @@
-"""Every role's weights beside a published model, so that a later training goes on with the whole game."""
+"""Every role's weights beside a published model, so that a later training can begin from the whole game."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that a training needs to go on, in one checkpoint: written, then marked.
+"""Everything that a training needs to resume, in one checkpoint: written, then marked.
 
 ``checkpoints/<images>.pt`` holds the tensors, ``checkpoints/<images>.json`` (written last) makes it count.
 """

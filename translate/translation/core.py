@@ -46,15 +46,15 @@ if TYPE_CHECKING:
 COMPAT_PX = 256
 """Side to which ``pixels: compat`` squashes every picture, as the reference's test script does."""
 COMPAT_SEED = 0
-"""Of the dropout in ``pixels: compat``; the same for every picture, so that a repeat gives the same bytes."""
+"""Seed of the dropout in ``pixels: compat``; the same for every picture, so that a repeat gives the same bytes."""
 FLAT_LEVELS = 8
 """A picture whose levels spread less than this may have a constant translation."""
 PICTURE_BYTES_PER_PIXEL = 8
-"""Of a picture on its way: source and result, each with alpha."""
+"""Memory of a picture in hand, per pixel: source and result, each with alpha."""
 PIXELS_BYTES = 512 * 1024 * 1024
-"""Of the pictures in hand, sources and results; a larger one is in hand alone."""
+"""Most memory of all pictures in hand, sources and results; a larger picture is in hand alone."""
 FILES_BYTES = 256 * 1024 * 1024
-"""Of source files that were fetched and are not decoded yet."""
+"""Most memory of source files that were fetched and are not decoded yet."""
 CHANGING = 1
 """Pictures whose tensors are made and freed while the engine computes as many others as it wants."""
 LARGE_PIXELS = 1_000_000

@@ -62,7 +62,7 @@ def test_help_of_every_verb_works():
 
 def test_help_reads_well_on_a_narrow_terminal():
     lines = [line.strip("│ ") for line in call("run", "--help", COLUMNS="80").stdout.splitlines()]
-    assert "was killed or stopped, the same command goes on with that one." in lines, "broken by the terminal alone"
+    assert "that was killed or stopped, the same command resumes that run." in lines, "broken by the terminal alone"
     explained = next(line for line in lines if line.startswith("--sample"))
     assert explained.partition(" N ")[2].strip() == "Only so many images, evenly spread:"
 

@@ -4,24 +4,10 @@ import json
 
 import pytest
 import typer
-from manifests import commands, jobs
+from manifests import commands, jobs, parse
 from ray.dashboard.modules.job.cli import job_cli_group
 
-from translate.cli.app import build_app
-
 COMMANDS = list(commands())
-
-
-def parse(words):
-    """Parse a call as the command line does, without running it."""
-    assert words[0] == "translate"
-    command, context = typer.main.get_command(build_app()), None
-    rest = words[1:]
-    while hasattr(command, "commands"):
-        context = command.make_context("translate", [], parent=context, resilient_parsing=True)
-        assert rest[0] in command.commands, f"there is no verb {rest[0]!r}"
-        command, rest = command.commands[rest[0]], rest[1:]
-    command.make_context(command.name, list(rest), parent=context)
 
 
 def test_commands_are_found_everywhere():

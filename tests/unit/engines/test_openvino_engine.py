@@ -48,3 +48,24 @@ os._exit(0)
 """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run([sys.executable, "-c", script], env=environment, timeout=200, check=False).returncode == 0
+
+
+QUIET = """
+import sys
+from pathlib import Path
+
+from translate.engines.openvino import load
+
+load()
+import nncf
+
+assert sys.modules["openvino_telemetry"] is None
+print([path.name for path in Path.home().rglob("*") if path.is_file()])
+"""
+
+
+def test_nothing_is_reported_and_no_identifier_is_kept(tmp_path):
+    environment = {**os.environ, "HOME": str(tmp_path), "NO_ALBUMENTATIONS_UPDATE": "1"}
+    done = subprocess.run([sys.executable, "-c", QUIET], env=environment, capture_output=True, text=True, timeout=200,
+                          check=False)
+    assert done.stdout.strip().endswith("[]"), done.stdout + done.stderr

@@ -171,7 +171,7 @@ class TestHeic:
             assert decode(bytes(data), Limits(max_pixels=1_000_000)).pixels.dtype == np.uint8
 
     def test_without_the_extra_the_way_out_is_named(self, monkeypatch):
-        monkeypatch.setitem(sys.modules, "pi_heif", None)
+        monkeypatch.setitem(sys.modules, "pillow_heif", None)
         with pytest.raises(ItemError, match=r"pip install 'translate-images\[heic\]'") as caught:
             decode(HEIC["photo"])
         assert caught.value.code == "input.unsupported_mode"

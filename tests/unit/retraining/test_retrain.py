@@ -72,7 +72,7 @@ def test_however_the_last_one_ended_it_was_the_last_one(places, journal, ended):
 def test_one_that_has_not_ended_is_gone_on_with_whatever_is_due(places, journal):
     begun(places, journal, ended=None)
     outcome = retrain(pipeline(), **places, if_due=True, dry_run=True)
-    assert outcome.words == ("goes on with retraining one, begun on 2026-11-22 03:00 UTC",)
+    assert outcome.words == ("resumes retraining one, begun on 2026-11-22 03:00 UTC",)
 
 
 def test_two_at_once_exclude_each_other(places):

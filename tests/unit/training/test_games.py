@@ -1,4 +1,4 @@
-"""Every game and every adversarial term is trained: it stays finite, it learns, it goes on where it was."""
+"""Every game and every adversarial term is trained: it stays finite, it learns, it resumes where it was."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The loop on a tiny game: it learns, it goes on exactly where it was, it refuses what it must."""
+"""The loop on a tiny game: it learns, it resumes exactly where it was, it refuses what it must."""
 
 import json
 import math

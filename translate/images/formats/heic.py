@@ -19,8 +19,8 @@ def _matches(data: bytes) -> bool:
 
 def _open(data: bytes) -> Header:
     try:
-        from pi_heif import options
-        from pi_heif.as_plugin import HeifImageFile
+        from pillow_heif import options
+        from pillow_heif.as_plugin import HeifImageFile
     except ImportError as error:
         raise ItemError("input.unsupported_mode", f"HEIC images are read with an extra package only: {_EXTRA}, or "
                                                   "convert it to JPEG") from error
