@@ -21,6 +21,10 @@ GENERATORS = {
         {"width": 2, "blocks": 1, "downs": 3, "sampling": "antialiased"},
         {"width": 2, "blocks": 1, "downs": 4},
     ],
+    "rrdb": [
+        {"width": 4, "growth": 2, "blocks": 1},
+        {"width": 3, "growth": 2, "blocks": 2, "in_channels": 1},
+    ],
     "unet": [
         {"width": 4, "levels": 3},
         {"width": 3, "levels": 2, "norm": "none", "in_channels": 1},
@@ -155,7 +159,8 @@ def test_translators_take_any_size(role, name, options):
 @every_generator
 def test_an_output_pixel_looks_as_far_as_is_said(role, name, options):
     """The gradient of one output pixel reaches the receptive radius, and nothing beyond."""
-    network, config = made(role, name, {**options, "norm": "none"})
+    normed = hasattr(parse_config(role, {"architecture": name}, "test")[1], "norm")
+    network, config = made(role, name, {**options, "norm": "none"} if normed else options)
     for parameter in network.parameters():  # all positive, so that no path cancels and no activation hides one
         torch.nn.init.constant_(parameter, 1 / parameter[0].numel())
     network.eval().double()
@@ -220,6 +225,7 @@ def test_features_of_the_reference_resnet():
     ("generator", "unet", 54_409_603, {"norm": "instance"}),
     ("generator", "unet", 41_828_995, {"levels": 7}),
     ("generator", "resnet", 182_443_267, {"downs": 4}),
+    ("generator", "rrdb", 16_697_987, {}),
     ("discriminator", "patchgan", 2_764_737, {}),
     ("discriminator", "multiscale", 3 * 2_764_737, {}),
     ("discriminator", "patchgan", 2_768_705, {"in_channels": 6, "norm": "batch"}),

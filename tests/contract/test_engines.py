@@ -24,6 +24,7 @@ NETWORKS = {
     "resnet": {"architecture": "resnet", "width": 8, "blocks": 2},
     "antialiased": {"architecture": "resnet", "width": 8, "downs": 1, "blocks": 1, "sampling": "antialiased",
                     "residual_output": True, "residual_blur_px": 2},
+    "rrdb": {"architecture": "rrdb", "width": 8, "growth": 4, "blocks": 1},
     "unet": {"architecture": "unet", "width": 8, "levels": 5},
     "grey": {"architecture": "unet", "width": 8, "levels": 3, "norm": "instance", "in_channels": 1},
 }

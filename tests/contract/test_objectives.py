@@ -24,6 +24,7 @@ def networks_of(objective, **discriminator):
 
 PIX2PIX_HD = {"name": "pix2pix", "adversarial": "least_squares", "l1_weight": 0.0, "feature_matching_weight": 10.0,
               "perceptual_weight": 10.0}
+REDRAWN = {"name": "pix2pix", "judge": "images", "feature_matching_weight": 1.0, "texture_weight": 1.0}
 ALL_CHANGES = ["colour", "translation", "cutout"]
 GAMES = [
     *({"name": name} for name in objectives()),
@@ -32,6 +33,7 @@ GAMES = [
     {"name": "cyclegan", "identity_until": 0.5, "perceptual_weight": 1.0, "cycle_weight": 0.0},
     {"name": "cut", "nce_weight": 10.0, "nce_identity_weight": 0.0, "flip_equivariance": True},
     PIX2PIX_HD,
+    REDRAWN,
 ]
 """Every game as it is by default, and with the options that bring other terms."""
 
@@ -49,8 +51,8 @@ def game(options):
 @pytest.fixture
 def batch():
     generator = torch.Generator().manual_seed(1)
-    sides = {side: torch.rand(2, 3, 32, 32, generator=generator) * 2 - 1 for side in ("a", "b")}
-    return sides | {"way": torch.tensor(0.25)}
+    sides = {side: torch.rand(2, 3, 32, 32, generator=generator) * 2 - 1 for side in ("a", "b", "answer_a")}
+    return sides | {"known_a": torch.tensor([1.0, 0.0]), "way": torch.tensor(0.25)}
 
 
 def players(game, networks):

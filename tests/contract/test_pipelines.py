@@ -26,7 +26,8 @@ CLASSIC = {
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_it_takes_one_step(name):
-    tiny = {"resnet": "blocks=1", "unet": "levels=4"}[load_pipeline(name).training.generator["architecture"]]
+    architecture = load_pipeline(name).training.generator["architecture"]
+    tiny = {"resnet": "blocks=1", "rrdb": "blocks=1", "unet": "levels=4"}[architecture]
     overrides = [f"train.generator.{tiny}", "train.generator.width=4", "train.discriminator.width=4",
                  "train.data.crop_px=32", "train.data.short_side_px=[36, 36]", "train.precision=float32"]
     training = resolve_training(name, overrides, None).training

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2]
 SOURCES = sorted([*ROOT.glob("translate/**/*.py"), *ROOT.glob("pipelines/**/*.py")])
 
 ORDER = [
-    "errors", "lookup", "progress", "shipped", "yaml_text", "config", "provenance", "images", "stores", "datasets",
-    "models", "engines", "translation", "objectives", "registry", "records", "metrics", "pages", "training", "batch",
+    "errors", "lookup", "progress", "shipped", "yaml_text", "config", "provenance", "images", "stores", "models",
+    "datasets", "engines", "translation", "objectives", "registry", "records", "metrics", "pages", "training", "batch",
     "inspection", "library", "retraining", "doctor", "cli",
 ]
 """Rooms of ``translate/``: each may import what stands before it, and itself."""

@@ -80,6 +80,27 @@ def painted(
     _show(counts, into, as_json=as_json)
 
 
+@prepare.command()
+def redrawn(
+    photos: Annotated[str, typer.Option(metavar="URL", help="Folder of photographs.")],
+    paintings: Annotated[str, typer.Option(metavar="URL", help="Folder of paintings.")],
+    into: Into,
+    seed: Annotated[int, typer.Option(callback=bounds(0), metavar="N", help="Of styles and strokes.")] = 0,
+    endpoint_url: EndpointUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Paintings, redrawn as photographs by a teacher, and photographs made painterly: every answer is known."""
+    from translate.datasets.redrawn import prepare
+    from translate.stores import open_input, open_store
+
+    photo_store = open_input(photos, endpoint_url=endpoint_url)
+    painting_store = open_input(paintings, endpoint_url=endpoint_url)
+    store = open_store(into, endpoint_url=endpoint_url)
+    with console.progress("redrawn", as_json=as_json) as report:
+        counts = prepare(photo_store, painting_store, store, seed=seed, report=report)
+    _show(counts, into, as_json=as_json)
+
+
 @app.command()
 def fetch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="horse2zebra, facades, edges2shoes ...")],

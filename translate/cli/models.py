@@ -84,27 +84,46 @@ app.command()(prune)
 
 @app.command("import")
 def import_model(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Path or URL of a generator's .pth file.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Path or URL of a generator's .pth file, or of "
+                                                         "ncnn's .param file with its .bin beside it.")],
     name: Annotated[str, typer.Option(metavar="NAME", help="What to call it, e.g. horse2zebra.")],
     registry: Registry = None,
     dropout: Annotated[
         bool, typer.Option("--dropout", help="This U-Net was trained with dropout (its file does not say).")
     ] = False,
+    keep_blocks: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,...", help="Of ncnn's Real-ESRGAN: only these residual blocks, counted from 0; a "
+                                             "thinner network to train on from."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Publish a generator of pytorch-CycleGAN-and-pix2pix or CUT under a name.
+    """Publish a generator of pytorch-CycleGAN-and-pix2pix or CUT, or ncnn's Real-ESRGAN, under a name.
 
     The architecture is inferred from the file. Code in the file is never run.
     """
     from translate.library import verbs
     from translate.registry import ModelRegistry
 
-    reference = verbs.import_model(file, name, registry=registry, dropout=dropout)
+    reference = verbs.import_model(
+        file, name, registry=registry, dropout=dropout, keep_blocks=_numbers(keep_blocks)
+    )
     document = ModelRegistry(registry).document(reference)
     if as_json:
         console.result_json({"event": "model", **document.model_dump(mode="json")})
         return
     console.result(f"{reference}: {_brief(document)}")
+
+
+def _numbers(text: str | None) -> list[int] | None:
+    from translate.errors import UsageError
+
+    if text is None:
+        return None
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() for word in words):
+        raise UsageError(f"--keep-blocks {text!r} is not a list of numbers such as 0,4,8")
+    return [int(word) for word in words]
 
 
 def _line(each: Published) -> dict[str, Any]:
@@ -188,4 +207,4 @@ def _brief(document: Document) -> str:
     parts = [document.architecture, f"width {config['width']}"]
     parts += [f"{config[key]} {key}" for key in ("blocks", "levels") if key in config]
     parts += [str(config["sampling"])] if config.get("sampling", "plain") != "plain" else []
-    return ", ".join([*parts, f"{config['norm']} norm" if config["norm"] != "none" else "no norm"])
+    return ", ".join([*parts, "no norm" if config.get("norm", "none") == "none" else f"{config['norm']} norm"])

@@ -45,6 +45,10 @@ def train(
         typer.Option("--from", metavar="NAME", help="Begin from a published model, NAME@VERSION, with all roles of its "
                                                     "game; or from the generator in a .pth file."),
     ] = None,
+    generator_alone: Annotated[
+        bool, typer.Option("--generator-alone", help="Of --from: the generator without its game, so that the "
+                                                     "discriminator begins anew and may be another.")
+    ] = False,
     seed: Annotated[
         int | None,
         typer.Option(callback=bounds(0), metavar="N", help="Seed of weights, order, crops; default: the pipeline's."),
@@ -67,7 +71,7 @@ def train(
         return
     with console.progress("training", as_json=as_json) as listener:
         done = verbs.train(pipeline, data, output=output, images=images, minutes=minutes, publish=publish,
-                           registry=registry, resume=resume, from_=from_, seed=seed, workers=workers, device=device,
+                           registry=registry, resume=resume, from_=from_, generator_alone=generator_alone, seed=seed, workers=workers, device=device,
                            set_=set_ or (), progress=listener)
     if as_json:
         console.result_json({"event": "trained", **asdict(done)})

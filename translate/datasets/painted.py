@@ -111,8 +111,8 @@ def prepare(
     teacher = Teacher()
     photo_keys, painting_keys = image_keys(photos, ""), image_keys(paintings, "")
     counts = dict.fromkeys(("trainA", "trainB", "answersA", "answersB", "testA", "testB"), 0)
-    counts["testA"] = _hold_out(paintings, painting_keys, store, "testA", keep=look or {})
-    counts["testB"] = _hold_out(photos, photo_keys, store, "testB", keep={})
+    counts["testA"] = hold_out(paintings, painting_keys, store, "testA", keep=look or {})
+    counts["testB"] = hold_out(photos, photo_keys, store, "testB", keep={})
     total = len(painting_keys) + len(photo_keys)
 
     def write(folder: str, name: str, pixels: NDArray[np.uint8]) -> None:
@@ -125,19 +125,19 @@ def prepare(
         painting = read_pixels(paintings, key)
         styles[name] = teacher.style(painting)
         for suffix, tile in tiles(painting):
-            write("trainA", f"canvas_{_flat(name)}_{suffix}", tile)
+            write("trainA", f"canvas_{flat(name)}_{suffix}", tile)
         report(Progress(done, total, "pictures"))
     one_look = _mixed(styles, look or dict.fromkeys(styles, 1.0))
 
     for done, (name, key) in enumerate(photo_keys.items(), start=len(painting_keys) + 1):
         for number, crop in enumerate(crops(read_pixels(photos, key))):
-            base, rng = f"{_flat(name)}_{number}", np.random.default_rng((seed, done, number))
+            base, rng = f"{flat(name)}_{number}", np.random.default_rng((seed, done, number))
             look_of_it = paint(teacher.paint(crop, one_look, photo_chroma=LOOK_PHOTO_CHROMA), _seed(rng), LOOK_STROKES)
             versions = {f"look_{base}": look_of_it}
             for version in range(styled):
                 style = _between(teacher.style(crop), list(styles.values())[int(rng.integers(len(styles)))], rng)
                 painted = teacher.paint(crop, style, photo_chroma=rng.uniform(0.3, 0.9))
-                versions[f"styled_{base}_{version}"] = _by_chance(painted, crop, rng)
+                versions[f"styled_{base}_{version}"] = by_chance(painted, crop, rng)
             versions[f"plain_{base}"] = paint(crop, _seed(rng), rng.uniform(*PLAIN_STROKES))
             write("trainB", base, crop)
             write("answersB", base, look_of_it)
@@ -149,7 +149,7 @@ def prepare(
     return counts
 
 
-def _hold_out(
+def hold_out(
     source: ObjectStore, keys: dict[str, str], store: ObjectStore, folder: str, *, keep: Collection[str]
 ) -> int:
     """Copy every tenth picture into a test folder and take it out of ``keys``; none if only one could be."""
@@ -157,7 +157,7 @@ def _hold_out(
     held = able[::10] if len(able) > 1 else []
     for name in held:
         key = keys.pop(name)
-        store.put(f"{folder}/{_flat(name)}.{key.rpartition('.')[2]}", source.get(key).data)
+        store.put(f"{folder}/{flat(name)}.{key.rpartition('.')[2]}", source.get(key).data)
     return len(held)
 
 
@@ -175,8 +175,8 @@ def tiles(painting: NDArray[np.uint8]) -> Iterator[tuple[str, NDArray[np.uint8]]
     """384 px squares that cover a painting at two scales, with a name for each."""
     for short in TILE_SHORT_SIDES_PX:
         scaled = resize(painting, *short_side(painting.shape[0], painting.shape[1], short), how="lanczos")
-        for left in _starts(scaled.shape[1]):
-            for top in _starts(scaled.shape[0]):
+        for left in starts(scaled.shape[1], SIDE_PX):
+            for top in starts(scaled.shape[0], SIDE_PX):
                 yield f"{short}_{left}_{top}", scaled[top : top + SIDE_PX, left : left + SIDE_PX]
 
 
@@ -189,7 +189,7 @@ def mix_chroma(
     return np.asarray(luma + chroma, dtype=np.float32)
 
 
-def _by_chance(painted: NDArray[np.uint8], photo: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def by_chance(painted: NDArray[np.uint8], photo: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Two thirds in strokes, fine to broad; three quarters with most of the photograph's tones."""
     if rng.random() < 2 / 3:
         painted = paint(painted, _seed(rng), rng.uniform(*STROKES))
@@ -221,9 +221,10 @@ def _mixed(styles: Mapping[str, NDArray[np.float32]], weights: Mapping[str, floa
     return np.asarray(mixed, dtype=np.float32)
 
 
-def _starts(side: int) -> list[int]:
-    count = -(-side // SIDE_PX) + (side > SIDE_PX)
-    return sorted({round(start) for start in np.linspace(0, side - SIDE_PX, count)})
+def starts(side: int, tile: int) -> list[int]:
+    """Where tiles begin that cover a side and overlap a little."""
+    count = -(-side // tile) + (side > tile)
+    return sorted({round(start) for start in np.linspace(0, side - tile, count)})
 
 
 def _session(path: Path) -> Callable[[dict[str, NDArray[np.float32]]], NDArray[np.float32]]:
@@ -249,7 +250,7 @@ def _bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.asarray(np.rint(values.clip(0, 1) * 255), dtype=np.uint8)
 
 
-def _flat(name: str) -> str:
+def flat(name: str) -> str:
     """A name that may hold folders, as one file name."""
     return str(PurePosixPath(name)).replace("/", "_")
 

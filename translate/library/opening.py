@@ -34,7 +34,7 @@ def load_translator(
 
     ``name`` is what ``run --pipeline`` or ``run --model`` takes: a pipeline's name or YAML; ``name`` or
     ``name@version`` in the registry; the path or URL of a folder with a model, or of a ``.pth`` file. A model that
-    has the name of a shipped pipeline gets that pipeline's settings, as ``monet2photo@2`` does. ``size`` is the working
+    has the name of a shipped pipeline gets that pipeline's settings, as ``monet2photo@3`` does. ``size`` is the working
     size (short side in pixels, or ``native``) instead of the settings' own, ``registry`` where models are (None:
     ``TRANSLATE_REGISTRY``, else ``./models``), ``device`` where the network runs: ``auto``, ``cpu``, ``cuda``,
     ``mps`` or a `torch.device`.

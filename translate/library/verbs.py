@@ -69,6 +69,7 @@ def train(
     registry: Place | None = None,
     resume: Literal["auto", "never"] = "auto",
     from_: str | None = None,
+    generator_alone: bool = False,
     seed: int | None = None,
     workers: int | None = None,
     device: Device = "auto",
@@ -81,7 +82,7 @@ def train(
     Checkpoints and sample sheets go to ``output``, by default ``./training/<pipeline>``. It ends after ``images`` seen
     (None: as many as the pipeline says) or ``minutes`` of training in all. With ``publish`` the model is then in the
     ``registry`` under that name. ``resume="never"`` removes the checkpoints that are there. ``from_`` is a model to
-    begin from, ``seed`` that of weights and order, ``workers`` how many on Ray divide each batch (None: this process
+    begin from, with ``generator_alone`` without the other networks of its game, ``seed`` that of weights and order, ``workers`` how many on Ray divide each batch (None: this process
     trains alone), ``device`` ``auto``, ``cpu`` or ``cuda``, ``set_`` overrides such as ``["train.batch=4"]``.
     ``progress`` gets a `translate.progress.Progress` now and then.
 
@@ -91,7 +92,7 @@ def train(
     assert plan.training is not None
     run_training = find_train(workers, device)
     url = None if registry is None else os.fspath(registry)
-    begin = read_beginning(from_, url, "G_ab") if from_ else None
+    begin = read_beginning(from_, url, "G_ab", generator_alone=generator_alone) if from_ else None
     place = f"./training/{plan.name}" if output is None else os.fspath(output)
     trained = run_training(
         plan.training, open_input(os.fspath(data)), open_store(place), begin=begin, minutes=minutes,
@@ -184,15 +185,22 @@ def evaluate(
     return evaluator.evaluate(translator, progress)
 
 
-def import_model(file: Place, name: str, *, registry: Place | None = None, dropout: bool = False) -> str:
+def import_model(
+    file: Place,
+    name: str,
+    *,
+    registry: Place | None = None,
+    dropout: bool = False,
+    keep_blocks: Sequence[int] | None = None,
+) -> str:
     """Publish a generator of pytorch-CycleGAN-and-pix2pix, CUT or pix2pixHD under a name; returns ``name@version``.
 
     ``file`` is the path or URL of its ``.pth`` file; the architecture is inferred from it, and code in it is never
-    run. ``dropout``: this U-Net was trained with dropout, which its file does not say. Raises `ModelError` and
-    `UsageError`.
+    run. ``dropout``: this U-Net was trained with dropout, which its file does not say. ``keep_blocks``: of an
+    RRDB network in ncnn's form, only these residual blocks, from 0. Raises `ModelError` and `UsageError`.
     """
     url = None if registry is None else os.fspath(registry)
-    return import_foreign(os.fspath(file), name, registry_url=url, dropout=dropout)
+    return import_foreign(os.fspath(file), name, registry_url=url, dropout=dropout, keep_blocks=keep_blocks)
 
 
 def export_model(name: Place, to: Form, into: Place, *, registry: Place | None = None) -> Exported:

@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING
 from translate.errors import ModelError, NotFoundError, UsageError
 from translate.models.bundle import DOCUMENT, Document, fetch_bundle, open_bundle, read_document
 from translate.models.foreign import SUFFIXES, read_foreign
+from translate.models.ncnn import read_ncnn
 from translate.registry.registry import ModelRegistry, check_name
 from translate.stores import open_store
 from translate.stores.records import read_record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from translate.models.translator import Translator
+
+NCNN_SUFFIX = ".param"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +79,26 @@ def open_beside(reference: str, name: str, registry_url: str | None = None) -> b
 
 
 def import_foreign(
-    reference: str, name: str, *, registry_url: str | None = None, dropout: bool = False
+    reference: str,
+    name: str,
+    *,
+    registry_url: str | None = None,
+    dropout: bool = False,
+    keep_blocks: Sequence[int] | None = None,
 ) -> str:
-    """Publish the ``.pth`` file of another project and return ``name@version``.
+    """Publish another project's ``.pth`` file, or ncnn's ``.param`` with the ``.bin`` beside it, as ``name@version``.
 
-    ``dropout``: a U-Net was trained with it, see `read_foreign`. Raises `ModelError` and `UsageError`.
+    ``dropout``: a U-Net was trained with it, see `read_foreign`. ``keep_blocks``: of an RRDB network in ncnn's form,
+    see `read_ncnn`. Raises `ModelError` and `UsageError`.
     """
     check_name(name)
-    translator = read_foreign(_read(reference), reference, name=name, dropout=dropout)
+    if reference.endswith(NCNN_SUFFIX):
+        weights = _read(reference.removesuffix(NCNN_SUFFIX) + ".bin")
+        translator = read_ncnn(_read(reference), weights, reference, name=name, keep=keep_blocks)
+    elif keep_blocks is None:
+        translator = read_foreign(_read(reference), reference, name=name, dropout=dropout)
+    else:
+        raise UsageError(f"--keep-blocks thins networks in ncnn's form ({NCNN_SUFFIX}); {reference!r} is none")
     return ModelRegistry(registry_url).publish(name, translator.network, translator.facts, {})
 
 

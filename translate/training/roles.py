@@ -62,17 +62,19 @@ class Beginning:
             networks[role].load_state_dict({key: tensor.to(own[key].dtype) for key, tensor in tensors.items()})
 
 
-def read_beginning(reference: str, registry_url: str | None, first_role: str) -> Beginning:
+def read_beginning(
+    reference: str, registry_url: str | None, first_role: str, *, generator_alone: bool = False
+) -> Beginning:
     """The weights of a model with those of its whole game, or of a single generator, e.g. a ``.pth`` file.
 
-    A generator alone takes the role that its provenance names, else ``first_role``. Raises as `open_model` does,
-    and `ModelError` for a damaged file of roles.
+    A generator alone (all that there is, or ``generator_alone``) takes the role that its provenance names, else
+    ``first_role``. Raises as `open_model` does, and `ModelError` for a damaged file of roles.
     """
     translator = open_model(reference, registry_url)
     facts = translator.facts
     # A published one by its version: a pointer may move meanwhile.
     beside = facts.reference if reference.partition("@")[0] == facts.name else reference
-    data = open_beside(beside, ROLES_FILE, registry_url)
+    data = None if generator_alone else open_beside(beside, ROLES_FILE, registry_url)
     if data is None:
         role = str(facts.provenance.get("role", first_role))
         return Beginning(facts.reference, facts.digest, {role: translator.network.state_dict()})

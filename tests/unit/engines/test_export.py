@@ -10,6 +10,7 @@ from translate.errors import ModelError
 NETWORKS = {
     "antialiased": {"architecture": "resnet", "width": 8, "downs": 1, "blocks": 1, "sampling": "antialiased",
                     "residual_output": True, "residual_blur_px": 2},
+    "rrdb": {"architecture": "rrdb", "width": 8, "growth": 4, "blocks": 1},
     "unet": {"architecture": "unet", "width": 8, "levels": 5, "norm": "instance", "affine": True, "in_channels": 1},
 }
 

@@ -93,6 +93,14 @@ def test_a_generator_alone_takes_the_first_role_and_the_others_stay_random(tmp_p
     assert begin.roles.keys() == {"G_ab"}
 
 
+def test_a_generator_without_its_game_leaves_the_discriminators_to_be_others(registry):
+    found, trained = registry
+    begin = read_beginning("waves@1", found.url, "G_ab", generator_alone=True)
+    assert begin.roles.keys() == {"G_ab"}
+    for key, tensor in trained.generators["G_ab"].state_dict().items():
+        assert torch.equal(begin.roles["G_ab"][key], tensor), key
+
+
 def test_another_width_is_refused_by_name(registry, data, tmp_path):
     found, _ = registry
     wider = pipeline(generator={"architecture": "resnet", "width": 8, "blocks": 1}).training
