@@ -93,7 +93,7 @@ def _lay(
     random: np.random.Generator,
 ) -> None:
     """One layer of strokes onto the canvas (H, W, 4), in place."""
-    smooth = cv2.GaussianBlur(picture, (0, 0), max(0.6, radius / 2))
+    smooth: NDArray[np.float32] = np.asarray(cv2.GaussianBlur(picture, (0, 0), max(0.6, radius / 2)), np.float32)
     error = cv2.blur(np.abs(canvas[..., :3] - smooth).mean(axis=2), (2 * round(radius) + 1,) * 2)
     height, width = error.shape
     apart = 1.15 * radius
