@@ -70,9 +70,11 @@ def train(
                                        seed=seed, workers=workers, device=device, set_=set_ or ()), as_json=as_json)
         return
     with console.progress("training", as_json=as_json) as listener:
-        done = verbs.train(pipeline, data, output=output, images=images, minutes=minutes, publish=publish,
-                           registry=registry, resume=resume, from_=from_, generator_alone=generator_alone, seed=seed, workers=workers, device=device,
-                           set_=set_ or (), progress=listener)
+        done = verbs.train(
+            pipeline, data, output=output, images=images, minutes=minutes, publish=publish, registry=registry,
+            resume=resume, from_=from_, generator_alone=generator_alone, seed=seed, workers=workers, device=device,
+            set_=set_ or (), progress=listener,
+        )
     if as_json:
         console.result_json({"event": "trained", **asdict(done)})
     else:

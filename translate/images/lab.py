@@ -24,6 +24,6 @@ def move_colours(pixels: NDArray[np.uint8], chroma: float, contrast: float) -> N
     """Scale the chroma of (H, W, 3) uint8 RGB, and its lightness about the middle; grey stays grey."""
     lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
     lab[..., 0] = (lab[..., 0] - 50) * contrast + 50
-    lab[..., 1:] *= np.float32(chroma)
+    lab[..., 1:] = lab[..., 1:] * chroma
     rgb = cv2.cvtColor(lab, cv2.COLOR_Lab2RGB)
     return np.asarray(np.rint(rgb.clip(0, 1) * 255), dtype=np.uint8)

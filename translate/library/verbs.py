@@ -79,12 +79,13 @@ def train(
     """Train a pipeline's translator, as `translate train` does; the same call again resumes it.
 
     ``pipeline`` is a shipped one's name or a YAML file, ``data`` the folder or URL with the folders that it names.
-    Checkpoints and sample sheets go to ``output``, by default ``./training/<pipeline>``. It ends after ``images`` seen
-    (None: as many as the pipeline says) or ``minutes`` of training in all. With ``publish`` the model is then in the
-    ``registry`` under that name. ``resume="never"`` removes the checkpoints that are there. ``from_`` is a model to
-    begin from, with ``generator_alone`` without the other networks of its game, ``seed`` that of weights and order, ``workers`` how many on Ray divide each batch (None: this process
-    trains alone), ``device`` ``auto``, ``cpu`` or ``cuda``, ``set_`` overrides such as ``["train.batch=4"]``.
-    ``progress`` gets a `translate.progress.Progress` now and then.
+    Checkpoints and sample sheets go to ``output``, by default ``./training/<pipeline>``. It ends after ``images``
+    seen (None: as many as the pipeline says) or ``minutes`` of training in all. With ``publish`` the model is then
+    in the ``registry`` under that name. ``resume="never"`` removes the checkpoints that are there. ``from_`` is a
+    model to begin from, with ``generator_alone`` without the other networks of its game, ``seed`` that of weights
+    and order, ``workers`` how many on Ray divide each batch (None: this process trains alone), ``device`` ``auto``,
+    ``cpu`` or ``cuda``, ``set_`` overrides such as ``["train.batch=4"]``. ``progress`` gets a
+    `translate.progress.Progress` now and then.
 
     Raises `ConfigError`, `UsageError`, `DataError`, `ModelError`, `StoreError` and `TrainingError`.
     """
