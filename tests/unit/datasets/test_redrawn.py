@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.unit.datasets.test_painted import put, scene
+from tests.unit.datasets.test_painted import put
+from tests.unit.datasets.test_teacher import scene
 from translate.datasets.folder import image_keys, read_pixels
 from translate.datasets.redrawn import SIDE_PX, colour_move, open_redrawer, prepare, redraw
 from translate.errors import DataError
