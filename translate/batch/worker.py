@@ -65,8 +65,8 @@ def open_engine(task: Task, translator: Translator) -> Engine:
     """
     if translator.facts.digest != task.work.model_digest:
         raise ModelError(
-            f"model {task.model!r} has digest {translator.facts.digest}, but the run was planned with "
-            f"{task.work.model_digest}: it was replaced meanwhile. Run again"
+            f"model {task.model!r} has digest {translator.facts.digest}, but {task.work.model_digest} was planned "
+            "with: it was replaced meanwhile. Run again, or load it again"
         )
     return opening.open_engine(task.work.engine, translator, read_calibrated(task.output, task.work.engine))
 

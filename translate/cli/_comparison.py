@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translate.cli import console
-from translate.cli._evaluation_set import HeldOutOf, Layout, Paired, Pairs, Places, Source, Target, WorkingSize
+from translate.cli._evaluation_set import HeldOutOf, Layout, Paired, Pairs, Source, Target, WorkingSize
 from translate.cli._figures import better, figure
 from translate.cli._options import EndpointUrl, Registry
 
@@ -40,6 +40,7 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
     """What two versions scored on the same images, and what they were made with otherwise."""
+    from translate.library.places import Places
     from translate.metrics.evaluate import Evaluator
     from translate.registry import ModelRegistry
     from translate.registry.comparison import compare as compare_models

@@ -28,21 +28,18 @@ def export(
 ) -> None:
     """Write a model for another runtime, with dynamic height and width, and check that it gives the same."""
     import math
-    from pathlib import Path
 
-    from translate.engines.export import export as export_model
-    from translate.registry import open_model
+    from translate.library import verbs
 
-    translator = open_model(name, registry)
-    exported = export_model(translator, to.value, Path(into))
+    exported = verbs.export_model(name, to.value, into, registry=registry)
     if as_json:
         console.result_json({
-            "event": "exported", "path": str(exported.path), "multiple": translator.multiple,
+            "event": "exported", "path": str(exported.path), "multiple": exported.multiple,
             "largest_difference": exported.largest_difference,
             "psnr_db": exported.psnr_db if math.isfinite(exported.psnr_db) else None,  # JSON has no infinity
         })
         return
-    console.result(f"{exported.path}: takes (1, {translator.in_channels}, H, W) float32 in [-1, 1], H and W multiples "
-                   f"of {translator.multiple}")
+    console.result(f"{exported.path}: takes (1, {exported.in_channels}, H, W) float32 in [-1, 1], H and W multiples "
+                   f"of {exported.multiple}")
     console.result(f"on a photograph at most {exported.largest_difference:.2g} from the model, "
                    f"{exported.psnr_db:.1f} dB PSNR")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translate.cli import console
-from translate.cli._evaluation_set import HeldOutOf, Layout, Paired, Pairs, Places, Source, Target, WorkingSize
+from translate.cli._evaluation_set import HeldOutOf, Layout, Paired, Pairs, Source, Target, WorkingSize
 from translate.cli._figures import better, figure
 from translate.metrics.contract import metrics as known_metrics
 
@@ -51,18 +51,15 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
     """Score a model on test images, beside doing nothing and beside real images."""
-    from translate.metrics.evaluate import Evaluator
-    from translate.registry import open_model
-    from translate.stores import open_input
+    from translate.library import verbs
 
-    translator = open_model(model, registry)
-    store = open_input(data, endpoint_url=endpoint_url)
     chosen = None if metrics is None else [name.strip() for name in metrics.split(",")]
-    places = Places(pipeline, layout, source, target, pairs, paired)
-    images = places.list(store, translator.facts.domains)
-    evaluator = Evaluator(store, images, size_px=places.size_px(size), real=real, judge=judge, chosen=chosen)
     with console.progress("evaluate", as_json=as_json) as report:
-        found = evaluator.evaluate(translator, report)
+        found = verbs.evaluate(
+            model, data, pipeline=pipeline, layout=layout, source=source, target=target, pairs=pairs, paired=paired,
+            real=real, size=size, metrics=chosen, judge=judge, registry=registry, endpoint_url=endpoint_url,
+            progress=report,
+        )
     if as_json:
         console.result_json({"event": "evaluation", **asdict(found)})
     else:

@@ -102,9 +102,12 @@ def import_model(
 
     The architecture is inferred from the file. Code in the file is never run.
     """
-    from translate.registry import ModelRegistry, import_foreign
+    from translate.library import verbs
+    from translate.registry import ModelRegistry
 
-    reference = import_foreign(file, name, registry_url=registry, dropout=dropout, keep_blocks=_numbers(keep_blocks))
+    reference = verbs.import_model(
+        file, name, registry=registry, dropout=dropout, keep_blocks=_numbers(keep_blocks)
+    )
     document = ModelRegistry(registry).document(reference)
     if as_json:
         console.result_json({"event": "model", **document.model_dump(mode="json")})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -18,6 +18,9 @@ from translate.cli._options import (
     bounds,
 )
 from translate.progress import duration
+
+if TYPE_CHECKING:
+    from translate.library.verbs import TrainingDone, TrainingPlan
 
 
 def train(
@@ -60,54 +63,43 @@ def train(
 
     Exit codes: 0 done, 1 the training gave up, 2 usage, 4 storage, 130 and 143 stopped.
     """
-    from translate.errors import UsageError
-    from translate.registry import ModelRegistry, check_name
-    from translate.stores import open_input, open_store
-    from translate.training.group import check_divides
-    from translate.training.memory import check_memory
-    from translate.training.networks import device_of
-    from translate.training.publish import publish as publish_models
-    from translate.training.resolve import resolve_training
-    from translate.training.roles import read_beginning
-    from translate.training.workers import find_train, refuse_gpu
+    from translate.library import verbs
+
+    if dry_run:
+        _show_plan(verbs.plan_training(pipeline, output=output, images=images, publish=publish, registry=registry,
+                                       seed=seed, workers=workers, device=device, set_=set_ or ()), as_json=as_json)
+        return
+    with console.progress("training", as_json=as_json) as listener:
+        done = verbs.train(
+            pipeline, data, output=output, images=images, minutes=minutes, publish=publish, registry=registry,
+            resume=resume, from_=from_, generator_alone=generator_alone, seed=seed, workers=workers, device=device,
+            set_=set_ or (), progress=listener,
+        )
+    if as_json:
+        console.result_json({"event": "trained", **asdict(done)})
+    else:
+        _show(done, registry)
+
+
+def _show_plan(plan: TrainingPlan, *, as_json: bool) -> None:
     from translate.yaml_text import write_yaml
 
-    seeded = [] if seed is None else [f"train.seed={seed}"]
-    resolved = resolve_training(pipeline, [*(set_ or []), *seeded], images)
-    training = resolved.training
-    assert training is not None
-    models = ModelRegistry(registry)  # mistakes are told before the night, not after it
-    if publish is not None:
-        check_name(publish)
-    if output == "":
-        raise UsageError("--output is empty; give a folder or URL, or leave it out")
-    refuse_gpu(workers, device)
-    if dry_run:
-        check_divides(training.batch, workers or 1)
-        on = device_of(device if workers is None else "cpu")
-        memory = check_memory(training, workers or 1, here=workers or 1, device=on)
-        values: dict[str, Any] = resolved.model_dump(mode="json")
-        if as_json:
-            console.result_json({"event": "plan", **values, "memory": asdict(memory)})
-        else:
-            console.result(write_yaml(values).rstrip())
-            console.result(f"# {memory.words()}")
-        return
-    run_training = find_train(workers, device)
-    begin = read_beginning(from_, registry, "G_ab", generator_alone=generator_alone) if from_ else None
-    place = f"./training/{resolved.name}" if output is None else output
-    with console.progress("training", as_json=as_json) as listener:
-        trained = run_training(training, open_input(data), open_store(place), begin=begin, minutes=minutes,
-                               resume=resume == "auto", on_progress=listener, pipeline=resolved.name)
-    names = publish_models(trained, resolved, models, publish, data) if publish is not None else []
+    values: dict[str, Any] = plan.resolved.model_dump(mode="json")
     if as_json:
-        console.result_json({"event": "trained", "images": trained.seen, "seconds": trained.seconds, "output": place,
-                             "published": names})
-        return
-    console.result(f"{trained.seen} images in {duration(trained.seconds)}; samples and checkpoints: {place}")
-    for published in names:
+        console.result_json({"event": "plan", **values, "memory": asdict(plan.memory)})
+    else:
+        console.result(write_yaml(values).rstrip())
+        console.result(f"# {plan.memory.words()}")
+
+
+def _show(done: TrainingDone, registry: str | None) -> None:
+    from translate.registry import ModelRegistry
+
+    console.result(f"{done.images} images in {duration(done.seconds)}; samples and checkpoints: {done.output}")
+    for published in done.published:
         console.result(f"published {published}")
-    for published in names:
+    models = ModelRegistry(registry)
+    for published in done.published:
         name = published.partition("@")[0]
         pointers = models.pointers(name)
         if pointers.champion is not None or pointers.gated:

@@ -47,6 +47,10 @@ class Exported:
     """Of values in [-1, 1]."""
     psnr_db: float
     """Infinite if they are the same."""
+    in_channels: int
+    """Of the input, (1, in_channels, H, W)."""
+    multiple: int
+    """Of which height and width of the input have to be multiples."""
 
 
 def export(translator: Translator, form: Form, folder: Path) -> Exported:
@@ -69,7 +73,8 @@ def export(translator: Translator, form: Form, folder: Path) -> Exported:
             written.unlink(missing_ok=True)
         raise ModelError(f"{translator.facts.reference} as {form} differs from the model by up to {largest:.2g}, where "
                          f"{LARGEST_DIFFERENCE:g} is allowed, so it was not written; export to another form")
-    return Exported(path, largest, math.inf if mean_square == 0 else 10 * math.log10(4 / mean_square))
+    psnr_db = math.inf if mean_square == 0 else 10 * math.log10(4 / mean_square)
+    return Exported(path, largest, psnr_db, translator.in_channels, translator.multiple)
 
 
 def run(form: Form, path: Path, x: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ because other workers on the machine would be pinned to the same ones.
 from __future__ import annotations
 
 import io
+import os
 import queue
 import sys
 import tempfile
@@ -45,7 +46,13 @@ FILES = ("model.xml", "model.bin")
 """Of a network on disk, as OpenVINO calls them."""
 THREADS = 2
 """That compute an image; never more nor fewer, see above."""
+KEPT_PREPARED = 128
+"""Layers of each kind, prepared for one size, that OpenVINO keeps for pictures of the same size: about eight sizes of a
+U-Net of eight levels, more of others. Its own bound of 5000 let a process grow without end with pictures of ever new
+sizes."""
 Precision = Literal["float32", "bfloat16", "int8"]
+_forked: list[int] = []
+"""The process, if it was forked when OpenVINO was loaded already."""
 
 
 class OpenVinoEngine:
@@ -78,6 +85,7 @@ class OpenVinoEngine:
 
     def translate(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) float32 in [-1, 1] on the CPU, any H, W -> (N, out_channels, H, W)."""
+        _refuse_after_fork()
         images = [self._padded(image[None]) for image in x]
         return images[0] if len(images) == 1 else torch.cat(images)
 
@@ -133,7 +141,9 @@ def has_bfloat16() -> bool:
 
 
 def load() -> Any:  # noqa: ANN401 - a module
-    """The package, which is not always installed, and which reports nothing to its makers. Raises `UsageError`."""
+    """The package, which is not always installed, nor of use in a forked process, and which reports nothing to its
+    makers. Raises `UsageError`."""
+    _refuse_after_fork()
     # OpenVINO and NNCF send their use to an analytics service and keep an identifier in the home folder, unless this
     # module of theirs is missing.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # None: as if not installed
@@ -144,6 +154,22 @@ def load() -> Any:  # noqa: ANN401 - a module
             "this engine needs OpenVINO, which is not installed; pip install 'translate-images[openvino]'"
         ) from error
     return openvino
+
+
+def _refuse_after_fork() -> None:
+    """Raise `UsageError` where OpenVINO would wait for ever for threads of a parent process."""
+    if _forked:
+        raise UsageError("OpenVINO does not work in a process that was forked after its parent had loaded it; start "
+                         "processes by 'spawn', or take a torch engine")
+
+
+def _note_fork() -> None:
+    if "openvino" in sys.modules:
+        _forked.append(os.getpid())
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 def convert(translator: Translator) -> openvino.Model:
@@ -224,4 +250,5 @@ def _options(precision: Precision, at_once: int) -> dict[str, object]:
         "NUM_STREAMS": at_once,
         "INFERENCE_NUM_THREADS": THREADS * at_once,
         "ENABLE_CPU_PINNING": False,
+        "CPU_RUNTIME_CACHE_CAPACITY": KEPT_PREPARED,
     }

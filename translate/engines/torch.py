@@ -5,12 +5,17 @@ Measured on a CPU with AMX (torch 2.14.1): float32 convolutions sum in another o
 with one (differences near 1e-6, enough to flip a grey level here and there); bfloat16 ones gave the same bits
 with 1, 2, 3, 4, 8 and 16 threads. So in float32 an image is computed by the calling thread alone; to use
 several cores, translate `TorchEngine.concurrency` images at once.
+
+**Flat memory.** On a processor torch keeps what it prepared for each layer and size, up to 1024 of them in each of two
+caches: half a gigabyte once pictures have many sizes. `KEPT_PREPARED` bounds both; it has to be set before the first
+convolution.
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import os
 from typing import TYPE_CHECKING, Literal, cast
 
 import torch
@@ -38,6 +43,11 @@ ENGINES = {
 
 GPU_BATCH = 8
 """Images of one size that share a call on a GPU, which one image alone leaves mostly idle."""
+
+KEPT_PREPARED = 256
+"""Prepared layers that are kept: about ten sizes of a ResNet, more than a training step of any game here needs."""
+for _name_of_bound in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+    os.environ.setdefault(_name_of_bound, str(KEPT_PREPARED))
 
 
 class TorchEngine:

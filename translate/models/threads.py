@@ -4,12 +4,13 @@ On a CPU each thread from which torch shares work out has a team of its own. GNU
 sends the members of a team that wait for work to sleep at once as soon as all teams together are more threads than
 there are cores, and to wake them costs more than many a layer: with a second team ResNets took 1.7 times as long on 2
 cores. So one thread of a process has a team, whoever asks for the work, and what is too small to be worth one keeps to
-its own thread.
+its own thread. A process that was forked has none of its parent's threads, so it makes that one anew.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -46,3 +47,7 @@ def one_thread() -> Iterator[None]:
 def _thread() -> ThreadPoolExecutor:
     """With as many others as the thread that first asks would have; torch would take what any thread has set last."""
     return ThreadPoolExecutor(1, _NAME, torch.set_num_threads, (torch.get_num_threads(),))
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_thread.cache_clear)

@@ -8,11 +8,13 @@ of threads.
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import time
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import numpy as np
 import torch
@@ -26,6 +28,7 @@ from translate.images.mark import Mark, model_label, to_xmp
 from translate.images.picture import Limits
 from translate.images.resize import resize, short_side
 from translate.images.tensors import to_channels, to_pixels, to_tensor
+from translate.models.threads import one_thread
 from translate.stores.patience import never
 from translate.translation.allowance import Allowance
 from translate.translation.batches import Batches
@@ -92,6 +95,10 @@ class Made:
         return "sha256:" + hashlib.sha256(self.data).hexdigest()
 
 
+_cores: WeakSet[Core] = WeakSet()
+"""All of this process."""
+
+
 class Core:
     """Owns a model on an engine, the plan for large pictures, batches, and the memory that pictures in hand share.
 
@@ -111,11 +118,19 @@ class Core:
         """How many pictures may be at the network at once."""
         self._sizes, self._limits, self._frames = sizes, limits or Limits(), frames
         self._signer = credentials.open_signer() if work.is_signed else None
+        self._sweep: Sweep | None = None
+        self.free_turns()
+        _cores.add(self)
+
+    def free_turns(self) -> None:
+        """Make everything that threads wait for anew: nobody is at the network, and no memory is held.
+
+        Called by itself in a forked process, where the threads that held it do not exist.
+        """
         self._network = threading.BoundedSemaphore(self.turns)
         self._large = threading.Lock()
-        self._batches = Batches(engine.translate, engine.batch)
+        self._batches = Batches(self.engine.translate, self.engine.batch)
         self._pixels, self._files = Allowance(PIXELS_BYTES), Allowance(FILES_BYTES)
-        self._sweep: Sweep | None = None
         self._sweep_lock = threading.Lock()
 
     def decode(self, data: bytes) -> Picture:
@@ -199,7 +214,7 @@ class Core:
         notes = picture.notes
         try:
             if seen.shape[0] * seen.shape[1] <= self._sizes.whole_px:
-                x = to_channels(to_tensor(seen), self.engine.translator.in_channels)
+                x = self._seen_by_network(seen)
                 pixels = _levels(self._batches.translate(x))
             else:
                 found = self._in_parts(seen, stopped)
@@ -243,15 +258,29 @@ class Core:
                     raise ItemError("input.too_large", str(error)) from error
             return self._sweep
 
+    def _seen_by_network(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """(H, W, 3) uint8 -> (in_channels, H, W) float32, without other threads, see `translate.models.threads`."""
+        with one_thread():
+            return to_channels(to_tensor(pixels), self.engine.translator.in_channels)
+
     def _compat(self, picture: Picture) -> Picture:
         """As the test script of pytorch-CycleGAN-and-pix2pix: 256 x 256 (bicubic), truncated to bytes."""
         small = resize(picture.pixels, COMPAT_PX, COMPAT_PX, how="bicubic")
-        x = to_channels(to_tensor(small), self.engine.translator.in_channels)
+        x = self._seen_by_network(small)
         y = self.engine.compat(x[None], COMPAT_SEED)[0]
         _refuse_non_finite(y)
         pixels = to_pixels(y, rounding="truncate")
         _refuse_constant(small, pixels)
         return replace(picture, pixels=pixels, alpha=None)
+
+
+def _in_forked_process() -> None:
+    for core in _cores:
+        core.free_turns()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_in_forked_process)
 
 
 def working_size(picture: Picture, work: Work) -> tuple[int, int]:

@@ -13,12 +13,12 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from translate.cli._evaluation_set import _data_of
 from translate.cli.evaluate import evaluate
 from translate.config import Domains, load_pipeline
 from translate.errors import EXIT_USAGE, ModelError, UnknownNameError, UsageError
 from translate.images.codec import decode, encode
 from translate.images.picture import Picture
+from translate.library.places import _data_of
 from translate.models import resnet
 from translate.models.translator import ModelFacts
 from translate.registry import ModelRegistry

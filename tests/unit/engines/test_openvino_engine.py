@@ -24,6 +24,32 @@ def test_every_convolution_is_in_bfloat16(options):
     assert set(convolutions) == {"bf16"}
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_process_is_told_instead_of_waiting_for_ever():
+    script = """
+import os, torch
+from engine_networks import translator
+from translate.engines.openvino import OpenVinoEngine
+from translate.errors import UsageError
+model = translator({"architecture": "resnet", "width": 4, "blocks": 1})
+engine = OpenVinoEngine(model, "float32")
+x = torch.zeros(1, 3, 64, 64)
+engine.translate(x)
+if os.fork():
+    engine.translate(x)
+    os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+for use in (lambda: engine.translate(x), lambda: OpenVinoEngine(model, "float32")):
+    try:
+        use()
+    except UsageError:
+        continue
+    os._exit(1)
+os._exit(0)
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", script], env=environment, timeout=200, check=False).returncode == 0
+
+
 QUIET = """
 import sys
 from pathlib import Path

@@ -157,3 +157,26 @@ def test_choices_of_auto():
 def test_a_device_that_is_not_there():
     with pytest.raises(UsageError, match=r"device 'cuda' is not available here; this machine has: .*cpu"):
         TorchEngine(translator(NETWORKS[3]), device="cuda")
+
+
+SIZES = """
+import torch
+from engine_networks import translator
+from translate.engines.torch import TorchEngine
+
+engine = TorchEngine(translator({"architecture": "resnet", "width": 4, "blocks": 1}), device="cpu", precision="float32")
+for side in (24, 24, *range(28, 428, 4), 24):
+    print("size", flush=True)
+    engine.translate(torch.zeros(1, 3, side, 24))
+"""
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN")
+def test_layers_prepared_for_a_size_are_kept_and_dropped_again():
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("CACHE_CAPACITY")}
+    environment |= {"ONEDNN_VERBOSE": "profile_create", "PYTHONPATH": os.pathsep.join(sys.path)}
+    said = subprocess.run([sys.executable, "-c", SIZES], env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    prepared = [each.count("create:cache_miss") for each in said.stdout.split("size\n")[1:]]
+    assert prepared[0] > 0
+    assert prepared[1] == 0, "the same size again"
+    assert prepared[-1] > 0, "dropped after a hundred others"
