@@ -24,6 +24,12 @@ def lively(name, options):
             torch.nn.init.normal_(parameter, 0.0, 1.5 / parameter[0].numel() ** 0.5)
         else:
             torch.nn.init.normal_(parameter, 0.5, 0.2)
+    if name == "rrdb":  # neither norm nor tanh keeps it within [-1, 1]
+        with torch.no_grad():
+            y = network(torch.rand(1, config.in_channels, 64, 64) * 2 - 1)
+            last, scale = network.head[-1], 0.4 / y.std(dim=(0, 2, 3))
+            last.weight.mul_(scale.view(-1, 1, 1, 1))
+            last.bias.sub_(y.mean(dim=(0, 2, 3))).mul_(scale)
     facts = ModelFacts(name="m", architecture=name, config=config.model_dump(), domains=Domains(a="a", b="b"))
     return Translator(network, facts)
 

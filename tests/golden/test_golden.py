@@ -19,7 +19,6 @@ NETWORKS = {
     "resnet": {"architecture": "resnet", "width": 8, "blocks": 2},
     "resnet_antialiased": {"architecture": "resnet", "width": 8, "blocks": 2, "sampling": "antialiased",
                            "affine": True, "residual_output": True},
-    "rrdb": {"architecture": "rrdb", "width": 8, "growth": 4, "blocks": 1},
     "unet": {"architecture": "unet", "width": 4, "levels": 6},
 }
 

@@ -22,8 +22,8 @@ def broad_colours(pixels: NDArray[np.uint8]) -> tuple[float, float]:
 
 def move_colours(pixels: NDArray[np.uint8], chroma: float, contrast: float) -> NDArray[np.uint8]:
     """Scale the chroma of (H, W, 3) uint8 RGB, and its lightness about the middle; grey stays grey."""
-    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+    lab = np.asarray(cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2Lab), dtype=np.float32)
     lab[..., 0] = (lab[..., 0] - 50) * contrast + 50
-    lab[..., 1:] = lab[..., 1:] * chroma
+    lab[..., 1:] *= chroma
     rgb = cv2.cvtColor(lab, cv2.COLOR_Lab2RGB)
     return np.asarray(np.rint(rgb.clip(0, 1) * 255), dtype=np.uint8)

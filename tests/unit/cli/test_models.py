@@ -10,6 +10,7 @@ import pytest
 import torch
 from reference_networks import PatchReference, ResnetReference, UnetReference, trained_like
 
+from tests.unit.models.test_ncnn import small_files
 from translate.registry import open_model
 
 TRANSLATE = Path(sys.executable).with_name("translate")
@@ -70,6 +71,18 @@ def test_import_of_a_unet_with_dropout_into_another_registry(call, tmp_path):
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["config"]["dropout"] is True
     assert (tmp_path / "other" / "maps" / "1" / "model.json").is_file()
+
+
+def test_import_of_some_blocks_of_a_network_in_ncnns_form(call, tmp_path):
+    for suffix, data in zip((".param", ".bin"), small_files(), strict=True):
+        (tmp_path / f"small{suffix}").write_bytes(data)
+    done = call("import", "small.param", "--name", "thin", "--keep-blocks", "0,0")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "thin@1: rrdb, width 4, 2 blocks, no norm\n"
+    for words, said in (("0,9", "there is no block 9"), ("first", "'first' is not a list of numbers such as 0,4,8")):
+        done = call("import", "small.param", "--name", "thin", "--keep-blocks", words)
+        assert done.returncode == 2
+        assert said in done.stderr
 
 
 def test_what_cannot_be_imported(call, tmp_path):
