@@ -198,16 +198,16 @@ def test_an_input_without_any_image_is_a_mistake(translate_run, tmp_path, more):
     assert (code, out) == (EXIT_USAGE, "")
     assert f"nothing lies under {source}; expected images." in err
     assert "--watch" in err
-    for name in ("a.txt", "b.TXT", "c.heic", "README", "d.txt", "e.txt"):
+    for name in ("a.txt", "b.TXT", "c.psd", "README", "d.txt", "e.txt"):
         (source / name).write_text("?")
     code, out, err = translate_run(*flags)
     assert (code, out) == (EXIT_USAGE, "")
-    assert "4 .txt, 1 without extension, 1 .heic (README, a.txt, b.TXT, c.heic, d.txt, ...). Expected .png, " in err
+    assert "4 .txt, 1 without extension, 1 .psd (README, a.txt, b.TXT, c.psd, d.txt, ...). Expected " in err
     assert not (tmp_path / "out").exists()
     (source / "f.png").write_bytes(picture(1))
     code, out, _ = translate_run(*flags, "--dry-run")
     assert code == EXIT_OK
-    assert "not images, by their names: 4 .txt, 1 without extension, 1 .heic" in out
+    assert "not images, by their names: 4 .txt, 1 without extension, 1 .psd" in out
 
 
 def test_mistakes_are_told_before_torch_is_loaded():

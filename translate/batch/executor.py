@@ -83,7 +83,8 @@ class LocalExecutor:
         """As the contract says; units finish in order."""
         from translate.batch.worker import AHEAD, Worker
 
-        if self._after_death and not task.output.url.startswith("memory:"):
+        in_memory = any(store.url.startswith("memory:") for store in (task.source, task.output))
+        if self._after_death and not in_memory:  # another process has other memory
             units = yield from process_apart(task, units, AHEAD, report, stopped)
         in_hand: dict[int, Finished] = {}
         unit_of: dict[str, int] = {}

@@ -14,7 +14,7 @@ from training_set import png
 from typer.testing import CliRunner
 
 from translate.cli.data import app
-from translate.errors import DataError, UsageError
+from translate.errors import DataError
 from translate.images.codec import encode
 from translate.images.picture import Picture
 
@@ -27,22 +27,14 @@ def picture(path, seed):
 
 def test_painted(tmp_path):
     picture(tmp_path / "photos/a.png", 0)
-    picture(tmp_path / "paintings/b.png", 1)
-    done = CliRunner().invoke(app, ["prepare", "painted", "--photos", str(tmp_path / "photos"), "--paintings",
-                                    str(tmp_path / "paintings"), "--into", str(tmp_path / "out"), "--styled", "1",
-                                    "--look", "b=1", "--json"])
+    picture(tmp_path / "photos/b.png", 1)
+    done = CliRunner().invoke(app, ["prepare", "painted", "--photos", str(tmp_path / "photos"), "--into",
+                                    str(tmp_path / "out"), "--json"])
     assert done.exit_code == 0, done.output
     counts = json.loads(done.stdout)["images"]
-    assert (counts["answersA"], counts["answersB"], counts["trainB"]) == (3, 1, 1)
+    assert sum(count for folder, count in counts.items() if folder.endswith("photo")) == 2
     for folder, count in counts.items():
         assert len(list((tmp_path / "out").glob(f"{folder}/*"))) == count
-
-
-def test_a_look_must_be_a_name_and_a_weight(tmp_path):
-    done = CliRunner().invoke(app, ["prepare", "painted", "--photos", "x", "--paintings", "y", "--into",
-                                    str(tmp_path), "--look", "Daffodils"])
-    assert isinstance(done.exception, UsageError)
-    assert "'Daffodils' is not NAME=WEIGHT" in str(done.exception)
 
 
 def test_missing_packages_are_named(tmp_path):

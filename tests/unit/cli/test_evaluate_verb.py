@@ -144,13 +144,16 @@ def test_places_that_make_no_sense_are_refused(app, beside, options, says):
     assert re.search(says, str(done.exception))
 
 
-def test_a_model_of_the_other_direction_is_scored_on_the_other_domain():
+def test_a_model_of_the_other_direction_is_scored_on_the_other_domain(tmp_path):
     data = load_pipeline("facades").training.data
     way = Domains(a="facade labels", b="facade photograph")
     assert _data_of("facades", way) == (data, "a")
     assert _data_of("facades", Domains(a=way.b, b=way.a)) == (data, "b")
     assert _data_of("facades", Domains(a="x", b="y")) == (data, "a"), "made elsewhere: the pipeline's way"
-    assert _data_of("photo2monet", Domains(a="x", b="y"))[1] == "b", "trained by the pipeline of the other direction"
+    reverse = tmp_path / "photo2label.yaml"
+    reverse.write_text("name: photo2label\nsummary: s\ndomains: {a: facade photograph, b: facade labels}\n"
+                       "trained_by: facades\n")
+    assert _data_of(str(reverse), Domains(a="x", b="y"))[1] == "b", "trained by the pipeline of the other direction"
 
 
 def test_without_a_judge_where_no_measure_needs_one(app, arguments, monkeypatch):
