@@ -17,7 +17,7 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskErr
 
 from pipelines.cluster import in_one_line, is_lost, ours
 from translate.batch.executor import begun
-from translate.errors import StoreError, TranslateError, UsageError
+from translate.errors import TranslateError, UsageError
 from translate.records.ledger import unhappy
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Dispatch:
                     if number is not None and len(self._in_hand[number][1]) == len(self._in_hand[number][0].items):
                         yield self._in_hand.pop(number)
                 self._hand_out()
-        except StoreError:
+        except TranslateError:
             yield from begun(self._in_hand.values())
             raise
         yield from begun(self._in_hand.values())

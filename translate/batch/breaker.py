@@ -29,7 +29,8 @@ class Breaker:
 
     def __init__(self) -> None:
         self._held: list[Entry] = []
-        self._in_a_row = 0
+        self._by_store = self._internal = 0
+        """Such failures since an image came through."""
 
     def passed(self, entry: Entry) -> list[Entry]:
         """Take the next entry; returns the entries that can be recorded now, in their order.
@@ -40,17 +41,19 @@ class Breaker:
         self._held.append(entry)
         internal = entry.code.startswith(INTERNAL)
         if not internal and entry.code not in _ERRORS:
-            self._in_a_row = 0
+            self._by_store = self._internal = 0
             return self.rest()
-        self._in_a_row += 1
         if internal:
-            if self._in_a_row >= INTERNAL_IN_A_ROW:
+            self._internal += 1
+            if self._internal >= INTERNAL_IN_A_ROW:
                 raise TranslateError(
-                    f"{self._in_a_row} images in a row failed by a fault of the program or of its libraries; none of "
+                    f"{self._internal} images in a row failed by a fault of the program or of its libraries; none of "
                     f"them is recorded. The last, {entry.key!r}: {entry.code}, {entry.message}"
                 )
-        elif self._in_a_row >= IN_A_ROW:
-            raise _ERRORS[entry.code](f"a store refused {self._in_a_row} images in a row; the last: {entry.message}")
+            return []
+        self._by_store += 1
+        if self._by_store >= IN_A_ROW:
+            raise _ERRORS[entry.code](f"a store refused {self._by_store} images in a row; the last: {entry.message}")
         return []
 
     def rest(self) -> list[Entry]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 from importlib.metadata import entry_points
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from translate import lookup
@@ -81,11 +82,8 @@ class LocalExecutor:
         say: Callable[[str], None],  # noqa: ARG002 - there is nobody to wait for
     ) -> Generator[Finished, None, None]:
         """As the contract says; units finish in order."""
-        from translate.batch.worker import AHEAD, Worker
+        from translate.batch.worker import Worker
 
-        in_memory = any(store.url.startswith("memory:") for store in (task.source, task.output))
-        if self._after_death and not in_memory:  # another process has other memory
-            units = yield from process_apart(task, units, AHEAD, report, stopped)
         in_hand: dict[int, Finished] = {}
         unit_of: dict[str, int] = {}
 
@@ -95,8 +93,13 @@ class LocalExecutor:
                 unit_of.update((item.key, unit.number) for item in unit.items)
                 yield from unit.items
 
+        source, worker = items(), Worker(task, self._engine)
+        entries_to_come = worker.process(source, stopped)
+        in_memory = any(store.url.startswith("memory:") for store in (task.source, task.output))
+        if self._after_death and not in_memory:  # another process has other memory
+            entries_to_come = chain(process_apart(task, source, worker.breaker, stopped), entries_to_come)
         try:
-            for entry in Worker(task, self._engine).process(items(), stopped):
+            for entry in entries_to_come:
                 report(entry)
                 number = unit_of.pop(entry.key)
                 unit, entries = in_hand[number]

@@ -160,6 +160,7 @@ def note_history(store: ObjectStore, notebook: Notebook, listener: Listener = si
     Finished runs that the notebook has already are not read again.
     """
     done, unbroken = 0, True
+    notebook.has_unfinished = False  # those that did not end are looked at again each time
     for run in run_names(store, after=notebook.finished_to):
         finished = is_finished(store, run)
         unbroken = unbroken and finished

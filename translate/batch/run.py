@@ -167,7 +167,7 @@ def run(
     meter = meter or Meter()
     with (
         meter.running(prepared.left, chosen),
-        hold(PatientStore(prepared.job.output, stopped), run_id, prepared.seen) as held,
+        hold(PatientStore(prepared.job.output, stopped), run_id, prepared.seen, alone=chosen.name == "local") as held,
     ):
         if held is None:
             return _run(prepared, run_id, None, chosen, listener, stopped, meter)

@@ -92,7 +92,8 @@ class Worker:
         self._stopped: Callable[[], bool] = never
         self._source = PatientStore(task.source, lambda: self._stopped())
         self._output = PatientStore(task.output, lambda: self._stopped())
-        self._breaker = Breaker()
+        self.breaker = Breaker()
+        """Holds back what only the store has failed, over all calls of `process`."""
 
     def process(self, items: Iterable[Item], stopped: Callable[[], bool]) -> Iterator[Entry]:
         """An entry for each item, in order; after ``stopped`` only for those that the network had begun with.
@@ -119,9 +120,9 @@ class Worker:
                     in_hand -= 1
                     while begun and begun[0].done():
                         if (entry := begun.popleft().result()) is not None:
-                            yield from self._breaker.passed(entry)
+                            yield from self.breaker.passed(entry)
                 if not stopped():
-                    yield from self._breaker.rest()
+                    yield from self.breaker.rest()
             finally:
                 self._stopped = _always  # if this ends by an error, the others need no patience, and begin nothing
 

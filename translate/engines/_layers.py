@@ -99,7 +99,7 @@ def _trace(network: nn.Module) -> fx.Graph:
     """The graph of a network's ``forward``.
 
     `torch.fx.Tracer.trace` replaces ``nn.Module.__call__`` for the whole process while it runs, so that networks in
-    other threads are traced instead of computed. Here a copy of the modules, without their weights, is called with a
+    other threads are traced instead of computed. Here a copy of the modules is called with a
     proxy instead, and nothing outside of it changes.
     """
     tracer = fx.proxy.GraphAppendingTracer(fx.Graph())
@@ -205,7 +205,7 @@ def _runner(node: fx.Node, module: nn.Module | None) -> Callable[..., Tensor]:
         assert callable(node.target)
         call = node.target
     # An activation in place would write into what is kept for others.
-    in_place = bool(getattr(module, "inplace", False))
+    in_place = bool(getattr(module, "inplace", False) or node.kwargs.get("inplace", False))
 
     def run(*tensors: Tensor) -> Tensor:
         at = dict(zip(node.all_input_nodes, tensors, strict=True))

@@ -41,8 +41,10 @@ _PAUSE_S = 0.25
 
 
 @contextlib.contextmanager
-def hold(store: ObjectStore, run: str, seen: Seen) -> Iterator[Held | None]:
+def hold(store: ObjectStore, run: str, seen: Seen, *, alone: bool = True) -> Iterator[Held | None]:
     """Take the lease and keep it until the block ends, however it ends; None if the store cannot lock.
+
+    ``alone``: no other process works for this one. Where workers may outlive it, its death is not taken for their end.
 
     Raises `LockedError` if another run holds it, or has held it since it was ``seen``: plans made before would
     be out of date.
@@ -57,7 +59,7 @@ def hold(store: ObjectStore, run: str, seen: Seen) -> Iterator[Held | None]:
         run=run,
         host=socket.gethostname(),
         pid=os.getpid(),
-        machine=leases.this_machine(),
+        machine=leases.this_machine() if alone else "",
         user=user_name(),
         version=translate.__version__,
         expires_after_s=leases.EXPIRES_AFTER_S,

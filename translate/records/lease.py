@@ -12,6 +12,7 @@ then do the same work twice, to the same bytes.
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,7 +133,7 @@ def this_machine() -> str:
 
 def holder_is_gone(lease: Lease) -> bool:
     """Whether the holder was a process of this machine and is no more; nobody waits for its lease to expire then."""
-    if not lease.machine or lease.machine != this_machine():
+    if not lease.machine or (lease.machine, lease.host) != (this_machine(), socket.gethostname()):
         return False
     try:
         os.kill(lease.pid, 0)

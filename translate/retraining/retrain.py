@@ -115,7 +115,7 @@ def retrain(
     train = find_train(workers, device)
     if plan.unfinished is None or Journal(store).read(plan.id, TrainedModels) is None:
         check_divides(_training(plan, pipeline).batch, workers or 1)
-    with hold(store, plan.id, seen) as held:
+    with hold(store, plan.id, seen, alone=workers is None) as held:
         journal = Journal(store if held is None else FencedStore(store, held))
         models = ModelRegistry(registry)
         begun = plan.unfinished or _begin(journal, models, pipeline, plan, data, now)

@@ -29,7 +29,8 @@ class Batches:
         self._engine = threading.Lock()
 
     def translate(self, x: Tensor) -> Tensor:
-        """(C, H, W) float32 in [-1, 1] -> (C, H, W). Raises what the engine raises for this image."""
+        """(C, H, W) float32 in [-1, 1] -> (C, H, W). Raises what the engine raises for this
+        image, or for one that shared its call."""
         if self._most == 1:
             return self._run(x[None])[0]
         mine: Future[Tensor] = Future()

@@ -163,5 +163,5 @@ def test_an_architecture_that_is_unknown_is_named(store):
     assert strange != data
     store.put(WEIGHTS, strange)
     rewrite(store, lambda v: v.update(architecture="resnot", digest="sha256:" + hashlib.sha256(strange).hexdigest()))
-    with pytest.raises(ModelError, match="unknown generator architecture 'resnot'; known: resnet, unet"):
+    with pytest.raises(ModelError, match="unknown generator architecture 'resnot'; known: resnet, rrdb, unet"):
         read_bundle(store, "")
