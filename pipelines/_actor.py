@@ -42,7 +42,7 @@ class Program:
 
     @classmethod
     def here(cls) -> Self:
-        """Of this process."""
+        """The program of this process."""
         return cls(translate.__version__, ".".join(platform.python_version_tuple()[:2]))
 
     def __str__(self) -> str:
@@ -58,7 +58,7 @@ class Settings:
 
     @classmethod
     def here(cls) -> Self:
-        """Of this process: ``AWS_...``, without what only has a meaning on this machine."""
+        """The settings ``AWS_...`` of this process, without those that only have a meaning on this machine."""
         return cls({
             name: value
             for name, value in os.environ.items()

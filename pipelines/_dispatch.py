@@ -51,7 +51,7 @@ class _Attempt:
     unit: int
     items: tuple[Item, ...]
     deaths: int = 0
-    """Of workers that had only this one item."""
+    """How many workers died that had only this one item."""
     spared: int = 0
     """Such deaths that were not counted."""
 

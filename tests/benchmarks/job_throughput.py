@@ -33,7 +33,6 @@ from translate.models.threads import one_thread
 from translate.progress import silent
 from translate.shipped import shipped_folder
 from translate.stores import open_store
-from translate.translation.core import Core
 
 if TYPE_CHECKING:
     from translate.batch.run import Prepared
@@ -75,7 +74,7 @@ def side_of(engine: Engine, least_ms: float) -> int:
 def stages_cpu_ms(prepared: Prepared) -> dict[str, float]:
     """Processor time of each stage, by itself on one thread (the network's of all of its threads)."""
     task = prepared.task
-    core = Core(prepared.engine, task.work, task.sizes, task.limits, task.frames)
+    core = task.core(prepared.engine)
     spent: dict[str, list[float]] = {}
 
     def timed(name, function, *arguments):

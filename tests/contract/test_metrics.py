@@ -102,11 +102,9 @@ def test_without_the_judge_only_those_work_that_need_none(measure, images):
         value_of(measure, mine, others)
 
 
-@pytest.mark.parametrize("measure", EVERY)
+@pytest.mark.parametrize("measure", [each for each in EVERY if each.values[0].against != "itself"])
 def test_nothing_is_better_than_what_it_is_compared_with(measure, images):
     """The direction is the right one: an output that is what it is compared with is no worse than another picture."""
-    if measure.against == "itself":
-        pytest.skip("it is compared with nothing")
     mine, others = images
     same, different = value_of(measure, others, others), value_of(measure, mine, others)
     assert measure.badness(same) <= measure.badness(different) + 1e-6

@@ -47,10 +47,7 @@ def estimate(prepared: Prepared) -> Estimate:
                 images / summary.images_per_second,
                 f"{rate(summary.images_per_second)} images/s in run {summary.run}",
             )
-    from translate.translation.core import Core  # loads torch, which takes seconds
-
-    task = prepared.task
-    core = Core(prepared.engine, task.work, task.sizes, task.limits, task.frames)
+    core = prepared.task.core(prepared.engine)
     times: list[float] = []
     for item in islice(prepared.plan.items(), TRIES):
         with suppress(ItemError):

@@ -81,7 +81,7 @@ class LocalExecutor:
         stopped: Callable[[], bool],
         say: Callable[[str], None],  # noqa: ARG002 - there is nobody to wait for
     ) -> Generator[Finished, None, None]:
-        """As the contract says; units finish in order."""
+        """Do the units as `Executor.run` says; they finish in order."""
         from translate.batch.worker import Worker
 
         in_hand: dict[int, Finished] = {}

@@ -49,7 +49,7 @@ class Past:
     source_etag: str
     output_key: str
     output_etag: str
-    """Of the output as its run recorded it; empty without one."""
+    """ETag of the output as its run recorded it; empty if there was no output."""
     outcome: Outcome
     code: str
     work_digest: str

@@ -28,7 +28,7 @@ class SettledFolder(FileStore):
     """A folder whose listing leaves out files that were written to less than `SETTLED_S` ago."""
 
     def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
-        """As the contract says, without files that may be half there."""
+        """List as `ObjectStore.list` does, without files that may be half there."""
         for info in super().list(prefix, start_after=start_after):
             if info.modified_s is None or not -CLOCKS_S < time.time() - info.modified_s < SETTLED_S:
                 yield info

@@ -57,6 +57,10 @@ class Task:
     replace_existing: bool = True
     """Whether an output that is there is replaced; else the item ends as skipped, ``output.exists``."""
 
+    def core(self, engine: Engine) -> Core:
+        """What translates pictures as this task asks. Raises `UsageError` as `Core` does."""
+        return Core(engine, self.work, self.sizes, self.limits, self.frames)
+
 
 def open_engine(task: Task, translator: Translator) -> Engine:
     """The model that was planned with, on the engine that was planned with, whatever else this machine has.
@@ -87,7 +91,7 @@ class Worker:
     def __init__(self, task: Task, engine: Engine) -> None:
         """Raises `UsageError` if outputs are to be signed and this machine has nothing to sign with."""
         self._task = task
-        self._core = Core(engine, task.work, task.sizes, task.limits, task.frames)
+        self._core = task.core(engine)
         self._pace = Pace(self._core.turns)
         self._stopped: Callable[[], bool] = never
         self._source = PatientStore(task.source, lambda: self._stopped())

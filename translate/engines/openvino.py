@@ -146,7 +146,7 @@ def load() -> Any:  # noqa: ANN401 - a module
     _refuse_after_fork()
     # OpenVINO and NNCF send their use to an analytics service and keep an identifier in the home folder, unless this
     # module of theirs is missing.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # None: as if not installed
+    sys.modules.setdefault("openvino_telemetry", cast("Any", None))  # None: as if it was not installed
     try:
         import openvino
     except ModuleNotFoundError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from translate.batch.planning import Selection
 from translate.batch.request import RunRequest
 from translate.batch.run import Prepared, prepare
-from translate.config import Run, validate
+from translate.config import PixelSettings, Run, validate
 from translate.engines.opening import device_of
 from translate.errors import WorkDigestError
 from translate.progress import Progress, silent
@@ -79,7 +79,7 @@ def prepare_retry(
     """
     record = failed.record
     work = record.work
-    kept = {name: getattr(work, name) for name in ("size", "format", "quality", "exif", "pixels")}
+    kept = work.model_dump(include=set(PixelSettings.model_fields))
     job = RunRequest(
         pipeline=record.pipeline,
         source=source,

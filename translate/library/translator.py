@@ -1,7 +1,7 @@
 """What `translate.load_translator` returns: a loaded model that a program calls with its pictures.
 
 There is no second way from a picture to its translation: it goes through the core that the batch job uses, on the
-engine that a job would choose here.
+engine that a job of few images would choose here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from translate.images.in_memory import (
 from translate.progress import Listener, Progress, silent
 from translate.registry import open_model
 from translate.stores import open_store
-from translate.translation.core import Core
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -65,7 +64,7 @@ class ImageTranslator:
 
     def __init__(self, task: Task, engine: Engine) -> None:
         self._task = task
-        self._core = Core(engine, task.work, task.sizes, task.limits, task.frames)
+        self._core = task.core(engine)
 
     @property
     def model(self) -> str:
@@ -85,7 +84,7 @@ class ImageTranslator:
     @property
     def size(self) -> int | Literal["native"]:
         """Working size: the short side in pixels at which the network sees a larger picture, or ``native``."""
-        return self._core.work.size or "native"
+        return self._core.work.size
 
     @property
     def in_channels(self) -> int:

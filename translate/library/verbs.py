@@ -115,7 +115,10 @@ def plan_training(
     device: Device = "auto",
     set_: Sequence[str] = (),
 ) -> TrainingPlan:
-    """What `train` with the same arguments would do, without doing it; raises what it would raise at once."""
+    """What `train` with the same arguments would do, without doing it; reads no data and starts no worker.
+
+    Raises `ConfigError` and `UsageError` for arguments that `train` would refuse.
+    """
     resolved, _ = _checked(pipeline, images, seed, set_, publish, registry, output, workers, device)
     assert resolved.training is not None
     check_divides(resolved.training.batch, workers or 1)

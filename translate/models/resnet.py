@@ -231,7 +231,9 @@ class Network(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         with torch.no_grad():
             for block in self.blocks:
-                list(cast("Block", block).layers)[-1].weight.mul_(0.1)  # type: ignore[operator]
+                last = list(cast("Block", block).layers)[-1]
+                assert isinstance(last, nn.Conv2d)
+                last.weight.mul_(0.1)
             self.head.weight.mul_(0.1)
 
     def encode(self, x: Tensor) -> list[Tensor]:

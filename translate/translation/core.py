@@ -96,7 +96,7 @@ class Made:
 
 
 _cores: WeakSet[Core] = WeakSet()
-"""All of this process."""
+"""All cores of this process."""
 
 
 class Core:
@@ -123,7 +123,7 @@ class Core:
         _cores.add(self)
 
     def free_turns(self) -> None:
-        """Make everything that threads wait for anew: nobody is at the network, and no memory is held.
+        """Make turns, batches and memory anew: nobody is at the network, and no memory is held.
 
         Called by itself in a forked process, where the threads that held it do not exist.
         """

@@ -29,7 +29,7 @@ def _open(data: bytes) -> Header:
     # Neither is asked for, and each is more of the file that is read.
     options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
     options.DECODE_THREADS = 1
-    image = HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call]
+    image = HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call] # the plugin has no types
     # The container says how the picture was held, not EXIF, and libheif has turned it.
     return _isobmff.properties(data).header(image, turned=1)
 
