@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from translate.datasets.folder import image_keys, read_pixels
 from translate.images.resize import resize, short_side
 from translate.images.tensors import LUMA, to_tensor
+from translate.metrics import appearance
 from translate.metrics.kid import kid_floor, kid_with_spread
 from translate.models.features import FeatureNetwork, open_features
 from translate.stores import open_input
@@ -55,9 +56,8 @@ def luma(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def chroma(pixels: NDArray[np.uint8]) -> float:
-    """Mean of sqrt(a^2 + b^2) in CIE Lab."""
-    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
-    return float(np.hypot(lab[..., 1], lab[..., 2]).mean())
+    """Mean chroma in CIE Lab of (H, W, 3) uint8 RGB."""
+    return float(appearance.chroma((to_tensor(pixels)[None] + 1) / 2))
 
 
 def repeat(pixels: NDArray[np.uint8]) -> list[float]:
